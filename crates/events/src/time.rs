@@ -1,0 +1,224 @@
+//! Points in time as the contract writes them: UTC, RFC 3339, milliseconds.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// Milliseconds in a minute.
+pub const MS_PER_MINUTE: i64 = 60_000;
+/// Milliseconds in an hour.
+pub const MS_PER_HOUR: i64 = 60 * MS_PER_MINUTE;
+/// Milliseconds in a day.
+pub const MS_PER_DAY: i64 = 24 * MS_PER_HOUR;
+
+/// A point in time, in milliseconds since 1970-01-01T00:00:00Z. Negative before that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(jiff::Timestamp);
+
+/// A text is not an RFC 3339 date and time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not an RFC 3339 time such as 2026-11-22T17:30:00.000Z")]
+pub struct TimestampError {
+    text: String,
+}
+
+impl Timestamp {
+    /// From milliseconds since the epoch; `None` outside the years −9999 to 9999.
+    #[must_use]
+    pub fn from_ms(ms: i64) -> Option<Self> {
+        jiff::Timestamp::from_millisecond(ms).ok().map(Self)
+    }
+
+    /// Milliseconds since the epoch.
+    #[must_use]
+    pub fn as_ms(self) -> i64 {
+        self.0.as_millisecond()
+    }
+
+    /// Reads RFC 3339. Another offset than `Z` is converted, digits past the millisecond are cut off.
+    pub fn parse(text: &str) -> Result<Self, TimestampError> {
+        let error = || TimestampError {
+            text: text.chars().take(64).collect(),
+        };
+        let parsed: jiff::Timestamp = text.parse().map_err(|_| error())?;
+        Self::from_ms(
+            parsed
+                .as_nanosecond()
+                .div_euclid(1_000_000)
+                .try_into()
+                .map_err(|_| error())?,
+        )
+        .ok_or_else(error)
+    }
+
+    /// This time moved by `ms`; stays put at the end of the calendar.
+    #[must_use]
+    pub fn plus_ms(self, ms: i64) -> Self {
+        self.as_ms()
+            .checked_add(ms)
+            .and_then(Self::from_ms)
+            .unwrap_or(self)
+    }
+
+    /// The minute that this time lies in.
+    #[must_use]
+    pub fn minute(self) -> Minute {
+        Minute(self.as_ms().div_euclid(MS_PER_MINUTE))
+    }
+
+    /// `YYYY-MM-DD` in UTC, as in the names of partitions.
+    #[must_use]
+    pub fn date(self) -> String {
+        self.0.strftime("%Y-%m-%d").to_string()
+    }
+
+    /// `00` to `23` in UTC, as in the names of partitions.
+    #[must_use]
+    pub fn hour(self) -> String {
+        self.0.strftime("%H").to_string()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.0)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for Timestamp {
+    fn schema_name() -> Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "date-time",
+            "description": "RFC 3339, UTC, milliseconds: 2026-11-22T17:30:00.000Z"
+        })
+    }
+}
+
+/// A minute of event time: the window of the real-time metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Minute(i64);
+
+impl Minute {
+    /// The first instant of the minute; `None` outside the calendar.
+    #[must_use]
+    pub fn start(self) -> Option<Timestamp> {
+        self.0.checked_mul(MS_PER_MINUTE).and_then(Timestamp::from_ms)
+    }
+
+    /// The minute `n` minutes later.
+    #[must_use]
+    pub fn plus(self, n: i64) -> Self {
+        Self(self.0.saturating_add(n))
+    }
+
+    /// Reads what `Display` writes.
+    pub fn parse(text: &str) -> Result<Self, TimestampError> {
+        let error = || TimestampError {
+            text: text.chars().take(64).collect(),
+        };
+        let instant = Timestamp::parse(&format!("{}:00Z", text.strip_suffix('Z').ok_or_else(error)?))
+            .map_err(|_| error())?;
+        Ok(instant.minute())
+    }
+}
+
+impl fmt::Display for Minute {
+    /// `2026-11-22T17:30Z`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.start() {
+            Some(start) => write!(f, "{}", start.0.strftime("%Y-%m-%dT%H:%MZ")),
+            None => write!(f, "minute {}", self.0),
+        }
+    }
+}
+
+impl Serialize for Minute {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Minute {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, written: &str) {
+        assert_eq!(
+            Timestamp::parse(text).map(|t| t.to_string()),
+            Ok(written.to_owned())
+        );
+    }
+
+    #[test]
+    fn times_are_written_in_utc_milliseconds() {
+        check("2026-11-22T17:30:00.123Z", "2026-11-22T17:30:00.123Z");
+        check("2026-11-22T17:30:00Z", "2026-11-22T17:30:00.000Z");
+        check("2026-11-22T19:30:00.9999+02:00", "2026-11-22T17:30:00.999Z");
+        check("1969-12-31T23:59:59.9996Z", "1969-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn what_is_no_time_is_named() {
+        for text in [
+            "",
+            "yesterday",
+            "2026-13-01T00:00:00Z",
+            "2026-11-22",
+            "2026-11-22T17:30:00",
+        ] {
+            assert!(
+                Timestamp::parse(text).unwrap_err().to_string().contains(text),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn minutes_round_down_also_before_1970() {
+        let minute = |text| Timestamp::parse(text).unwrap().minute();
+        assert_eq!(
+            minute("2026-11-22T17:30:59.999Z").to_string(),
+            "2026-11-22T17:30Z"
+        );
+        assert_eq!(
+            minute("1969-12-31T23:59:59.999Z").to_string(),
+            "1969-12-31T23:59Z"
+        );
+        assert_eq!(
+            Minute::parse("1969-12-31T23:59Z"),
+            Ok(minute("1969-12-31T23:59:00Z"))
+        );
+        assert!(Minute::parse("2026-11-22T17:30").is_err());
+    }
+}

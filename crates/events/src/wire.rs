@@ -1,0 +1,285 @@
+//! Events as JSON: one flat object each, written by `to_json`, read by `decode`.
+//!
+//! Reading goes through one struct in which every field may be missing: a single pass over the bytes, whatever the type of
+//! event, and a missing or misspelt value is reported by name. Fields that the contract doesn't know are passed over, so
+//! that a producer may be newer than its consumers.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::event::{
+    Body, CartLine, Checkout, Compare, Device, Envelope, Event, EventType, Filter, Line, PaymentMethod,
+    ProductView, Refund, Sale, Search, Stream,
+};
+use crate::rules::{MAX_EVENT_BYTES, Rejection, Rule};
+use crate::{CURRENCY, SCHEMA_VERSION, Timestamp};
+
+#[derive(Serialize)]
+struct Written<'a> {
+    schema_version: u16,
+    event_type: EventType,
+    #[serde(flatten)]
+    envelope: &'a Envelope,
+    #[serde(flatten)]
+    body: &'a Body,
+}
+
+impl Event {
+    /// Appends the event to `out` as one JSON object, without a line break.
+    pub fn to_json(&self, out: &mut Vec<u8>) {
+        let written = Written {
+            schema_version: SCHEMA_VERSION,
+            event_type: self.event_type(),
+            envelope: &self.envelope,
+            body: &self.body,
+        };
+        serde_json::to_writer(out, &written)
+            .expect("an event has only string keys, and a Vec takes every write");
+    }
+
+    /// Reads an event that came on `stream` and arrived at `arrived_at`, and checks it against every rule.
+    pub fn decode(stream: Stream, bytes: &[u8], arrived_at: Timestamp) -> Result<Self, Rejection> {
+        let event = Self::parse(bytes)?;
+        if event.stream() != stream {
+            return Err(Rejection::new(
+                Rule::WrongStream,
+                format!(
+                    "{} belongs on {}, it came on {stream}",
+                    event.event_type(),
+                    event.stream()
+                ),
+            ));
+        }
+        event.check(arrived_at)?;
+        Ok(event)
+    }
+
+    /// Reads an event by its form alone; the rules of business are `check`'s.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Rejection> {
+        if bytes.len() > MAX_EVENT_BYTES {
+            return Err(Rejection::new(
+                Rule::EventTooLarge,
+                format!("{} bytes, at most {MAX_EVENT_BYTES} are allowed", bytes.len()),
+            ));
+        }
+        let wire: Wire<'_> = serde_json::from_slice(bytes).map_err(|error| rejection_of(bytes, &error))?;
+        wire.into_event()
+    }
+}
+
+/// Names what serde found; a second pass, over what is bad only, finds out which field it was.
+fn rejection_of(bytes: &[u8], error: &serde_json::Error) -> Rejection {
+    if !error.is_data() || bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Rejection::new(Rule::NotJson, format!("not a JSON object: {error}"));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    match serde_path_to_error::deserialize::<_, Wire<'_>>(&mut deserializer) {
+        Err(located) => Rejection::new(
+            Rule::InvalidField,
+            format!("{}: {}", located.path(), located.inner()),
+        ),
+        Ok(_) => Rejection::new(Rule::InvalidField, error.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow)]
+    event_type: Option<Cow<'a, str>>,
+    schema_version: Option<u64>,
+    event_id: Option<Uuid>,
+    occurred_at: Option<Timestamp>,
+    user_id: Option<Id>,
+    session_id: Option<Uuid>,
+    #[serde(borrow)]
+    country: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    device: Option<Cow<'a, str>>,
+    product_id: Option<Id>,
+    category: Option<String>,
+    price_minor: Option<i64>,
+    query: Option<String>,
+    results: Option<Id>,
+    filters: Option<BTreeMap<String, String>>,
+    product_ids: Option<Vec<Id>>,
+    cart_id: Option<Uuid>,
+    quantity: Option<i64>,
+    unit_price_minor: Option<i64>,
+    items: Option<Vec<WireLine>>,
+    cart_total_minor: Option<i64>,
+    transaction_id: Option<Uuid>,
+    refunded_transaction_id: Option<Uuid>,
+    lines: Option<Vec<WireLine>>,
+    discount_minor: Option<i64>,
+    shipping_minor: Option<i64>,
+    tax_minor: Option<i64>,
+    total_minor: Option<i64>,
+    #[serde(borrow)]
+    currency: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    payment_method: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct WireLine {
+    product_id: Id,
+    category: String,
+    quantity: i64,
+    unit_price_minor: i64,
+}
+
+/// A number that names something: 0 to 2^63 − 1, as Parquet and SQL have no unsigned 64-bit integers.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "u64")]
+struct Id(u64);
+
+impl TryFrom<u64> for Id {
+    type Error = String;
+
+    fn try_from(value: u64) -> Result<Self, String> {
+        if i64::try_from(value).is_ok() {
+            Ok(Self(value))
+        } else {
+            Err(format!("{value} is more than 2^63 − 1"))
+        }
+    }
+}
+
+/// The value of a field that this type of event must have.
+macro_rules! need {
+    ($wire:ident . $field:ident) => {
+        $wire.$field.take().ok_or_else(|| {
+            Rejection::new(
+                Rule::MissingField,
+                concat!("`", stringify!($field), "` is missing"),
+            )
+        })?
+    };
+}
+
+impl Wire<'_> {
+    fn into_event(mut self) -> Result<Event, Rejection> {
+        let wire = &mut self;
+        let name = need!(wire.event_type);
+        let event_type = EventType::from_name(&name)
+            .ok_or_else(|| unknown(Rule::UnknownEventType, &name, EventType::ALL))?;
+        let version = need!(wire.schema_version);
+        if version != u64::from(SCHEMA_VERSION) {
+            return Err(Rejection::new(
+                Rule::UnsupportedSchemaVersion,
+                format!("schema_version is {version}, only {SCHEMA_VERSION} is known"),
+            ));
+        }
+        let country = need!(wire.country);
+        let device = need!(wire.device);
+        let envelope = Envelope {
+            event_id: need!(wire.event_id),
+            occurred_at: need!(wire.occurred_at),
+            user_id: need!(wire.user_id).0,
+            session_id: need!(wire.session_id),
+            country: country
+                .parse()
+                .map_err(|error| Rejection::new(Rule::UnknownCountry, format!("country: {error}")))?,
+            device: Device::from_name(&device)
+                .ok_or_else(|| unknown(Rule::UnknownDevice, &device, Device::ALL))?,
+        };
+        let body = match event_type {
+            EventType::ProductView => Body::ProductView(ProductView {
+                product_id: need!(wire.product_id).0,
+                category: need!(wire.category),
+                price_minor: need!(wire.price_minor),
+            }),
+            EventType::Search => Body::Search(Search {
+                query: need!(wire.query),
+                results: need!(wire.results).0,
+            }),
+            EventType::Filter => Body::Filter(Filter {
+                filters: need!(wire.filters),
+            }),
+            EventType::Compare => Body::Compare(Compare {
+                product_ids: need!(wire.product_ids).into_iter().map(|id| id.0).collect(),
+            }),
+            EventType::CartAdd => Body::CartAdd(wire.cart_line()?),
+            EventType::CartUpdate => Body::CartUpdate(wire.cart_line()?),
+            EventType::CartRemove => Body::CartRemove(wire.cart_line()?),
+            EventType::CartCheckout => Body::CartCheckout(Checkout {
+                cart_id: need!(wire.cart_id),
+                items: need!(wire.items).into_iter().map(Line::from).collect(),
+                cart_total_minor: need!(wire.cart_total_minor),
+            }),
+            EventType::Purchase => Body::Purchase(wire.sale()?),
+            EventType::Refund => Body::Refund(Refund {
+                refunded_transaction_id: need!(wire.refunded_transaction_id),
+                sale: wire.sale()?,
+            }),
+        };
+        Ok(Event { envelope, body })
+    }
+
+    fn cart_line(&mut self) -> Result<CartLine, Rejection> {
+        let wire = self;
+        Ok(CartLine {
+            cart_id: need!(wire.cart_id),
+            line: Line {
+                product_id: need!(wire.product_id).0,
+                category: need!(wire.category),
+                quantity: need!(wire.quantity),
+                unit_price_minor: need!(wire.unit_price_minor),
+            },
+        })
+    }
+
+    fn sale(&mut self) -> Result<Sale, Rejection> {
+        let wire = self;
+        let currency = need!(wire.currency);
+        let method = need!(wire.payment_method);
+        if currency != CURRENCY {
+            return Err(Rejection::new(
+                Rule::UnknownCurrency,
+                format!(
+                    "currency: `{}`, the reporting currency is {CURRENCY}",
+                    shortened(&currency)
+                ),
+            ));
+        }
+        Ok(Sale {
+            transaction_id: need!(wire.transaction_id),
+            cart_id: need!(wire.cart_id),
+            lines: need!(wire.lines).into_iter().map(Line::from).collect(),
+            discount_minor: need!(wire.discount_minor),
+            shipping_minor: need!(wire.shipping_minor),
+            tax_minor: need!(wire.tax_minor),
+            total_minor: need!(wire.total_minor),
+            currency: currency.into_owned(),
+            payment_method: PaymentMethod::from_name(&method)
+                .ok_or_else(|| unknown(Rule::UnknownPaymentMethod, &method, PaymentMethod::ALL))?,
+        })
+    }
+}
+
+impl From<WireLine> for Line {
+    fn from(line: WireLine) -> Self {
+        Self {
+            product_id: line.product_id.0,
+            category: line.category,
+            quantity: line.quantity,
+            unit_price_minor: line.unit_price_minor,
+        }
+    }
+}
+
+fn unknown(rule: Rule, found: &str, allowed: &[impl ToString]) -> Rejection {
+    let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+    Rejection::new(
+        rule,
+        format!("`{}` is none of {}", shortened(found), allowed.join(", ")),
+    )
+}
+
+/// Enough of a text to recognise it by in a message.
+fn shortened(text: &str) -> &str {
+    text.char_indices().nth(32).map_or(text, |(end, _)| &text[..end])
+}
