@@ -1,0 +1,190 @@
+//! Sales per minute of event time, in all and per country.
+//!
+//! | measure | definition |
+//! |---|---|
+//! | orders | number of purchases |
+//! | units | Σ quantity over their lines |
+//! | gross | Σ quantity × unit price over their lines |
+//! | discount, shipping, tax | Σ over the purchases |
+//! | refunds | number of refunds, in the minute in which they were made |
+//! | refunded units, refunded | Σ quantity, and Σ quantity × unit price − discount: the goods, not shipping or tax |
+//! | net revenue | gross − discount − refunded (net sales as retail analytics has it) |
+//! | buyers | different users who purchased, estimated |
+
+use std::collections::BTreeMap;
+
+use events::{Country, Event, EventType, Minute, Sale, Uuid, lines_total_minor};
+use serde::{Deserialize, Serialize};
+
+use crate::{Distinct, Partial};
+
+/// A page of this many events takes about 25 KB: small to rewrite with each batch, and far from an item's 400 KB even
+/// when the last record brings a whole aggregate of them.
+const EVENTS_PER_PAGE: usize = 1_024;
+
+/// What was sold and refunded; amounts in minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Number of purchases.
+    pub orders: i64,
+    /// Units purchased.
+    pub units: i64,
+    /// Price of the goods purchased.
+    pub gross_minor: i64,
+    /// Taken off the goods' price.
+    pub discount_minor: i64,
+    /// Paid for shipping.
+    pub shipping_minor: i64,
+    /// Taxes paid.
+    pub tax_minor: i64,
+    /// Number of refunds.
+    pub refunds: i64,
+    /// Units given back.
+    pub refunded_units: i64,
+    /// Price of the goods given back, net of their discount.
+    pub refunded_minor: i64,
+}
+
+impl Totals {
+    /// Counts a purchase.
+    pub fn add_sale(&mut self, sale: &Sale) {
+        self.orders += 1;
+        self.units += units(sale);
+        self.gross_minor += goods_minor(sale);
+        self.discount_minor += sale.discount_minor;
+        self.shipping_minor += sale.shipping_minor;
+        self.tax_minor += sale.tax_minor;
+    }
+
+    /// Counts a refund.
+    pub fn add_refund(&mut self, sale: &Sale) {
+        self.refunds += 1;
+        self.refunded_units += units(sale);
+        self.refunded_minor += goods_minor(sale) - sale.discount_minor;
+    }
+
+    /// Adds other totals.
+    pub fn merge(&mut self, other: &Self) {
+        self.orders += other.orders;
+        self.units += other.units;
+        self.gross_minor += other.gross_minor;
+        self.discount_minor += other.discount_minor;
+        self.shipping_minor += other.shipping_minor;
+        self.tax_minor += other.tax_minor;
+        self.refunds += other.refunds;
+        self.refunded_units += other.refunded_units;
+        self.refunded_minor += other.refunded_minor;
+    }
+
+    /// Gross less discounts and refunds, in minor units; negative where more came back than was sold.
+    #[must_use]
+    pub const fn net_revenue_minor(&self) -> i64 {
+        self.gross_minor - self.discount_minor - self.refunded_minor
+    }
+}
+
+fn units(sale: &Sale) -> i64 {
+    sale.lines.iter().map(|line| line.quantity).sum()
+}
+
+fn goods_minor(sale: &Sale) -> i64 {
+    i64::try_from(lines_total_minor(&sale.lines)).expect("a valid sale is at most MAX_AMOUNT_MINOR")
+}
+
+/// Sales of one country, or of all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sales {
+    /// The sums.
+    #[serde(flatten)]
+    pub totals: Totals,
+    /// Who bought.
+    pub buyers: Distinct,
+}
+
+impl Sales {
+    /// Adds other sales; a buyer in both counts once.
+    pub fn merge(&mut self, other: &Self) {
+        self.totals.merge(&other.totals);
+        self.buyers.merge(&other.buyers);
+    }
+}
+
+/// A page of a minute's sales by country, with the events that it counts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SalesPartial {
+    /// Sales by the shopper's country.
+    pub countries: BTreeMap<Country, Sales>,
+    #[serde(with = "packed_ids")]
+    event_ids: Vec<Uuid>,
+}
+
+impl SalesPartial {
+    /// The minute that an event counts in, if it is a sale or a refund.
+    #[must_use]
+    pub fn window_of(event: &Event) -> Option<Minute> {
+        event.sale().map(|_| event.envelope.occurred_at.minute())
+    }
+
+    /// The sales of all countries together.
+    #[must_use]
+    pub fn all_countries(&self) -> Sales {
+        let mut all = Sales::default();
+        self.countries.values().for_each(|sales| all.merge(sales));
+        all
+    }
+}
+
+impl Partial for SalesPartial {
+    const FAMILY: &'static str = "sales";
+
+    fn fold(&mut self, event: &Event) {
+        let Some(sale) = event.sale() else { return };
+        let sales = self.countries.entry(event.envelope.country).or_default();
+        if event.event_type() == EventType::Refund {
+            sales.totals.add_refund(sale);
+        } else {
+            sales.totals.add_sale(sale);
+            sales.buyers.insert(event.envelope.user_id);
+        }
+        self.event_ids.push(event.envelope.event_id);
+    }
+
+    fn event_ids(&self) -> &[Uuid] {
+        &self.event_ids
+    }
+
+    fn is_full(&self) -> bool {
+        self.event_ids.len() >= EVENTS_PER_PAGE
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (country, sales) in &other.countries {
+            self.countries.entry(*country).or_default().merge(sales);
+        }
+        self.event_ids.extend_from_slice(&other.event_ids);
+    }
+}
+
+/// Ids as one run of bytes, 16 each.
+mod packed_ids {
+    use events::Uuid;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(ids: &[Uuid], serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes: Vec<u8> = ids.iter().flat_map(|id| *id.as_bytes()).collect();
+        serializer.serialize_bytes(&bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Uuid>, D::Error> {
+        let bytes = serde_bytes::ByteBuf::deserialize(deserializer)?;
+        let (ids, rest) = bytes.as_chunks::<16>();
+        if rest.is_empty() {
+            Ok(ids.iter().map(|id| Uuid::from_bytes(*id)).collect())
+        } else {
+            Err(D::Error::custom(format!(
+                "event ids take 16 bytes each, found {} in all",
+                bytes.len()
+            )))
+        }
+    }
+}
