@@ -1,0 +1,28 @@
+//! Events as Parquet: the schema of each archived table, rows to bytes, and where an object lies.
+//!
+//! Pure: rows in, bytes and names out. The columns here, those in the stack template and those that Athena shows are the
+//! same; a test compares them.
+
+mod columns;
+mod layout;
+mod parquet_file;
+mod schema;
+
+pub use layout::{archive_key, archive_prefix, quarantine_key};
+pub use parquet_file::{EncodeError, EventFile, encode};
+pub use schema::{glue_columns, schema_of};
+
+use events::{Event, Timestamp};
+
+/// An event as it came: what the archive keeps of its delivery.
+#[derive(Clone, Copy, Debug)]
+pub struct ArchivedEvent<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// When the stream took it in.
+    pub arrived_at: Timestamp,
+    /// The shard that it came on.
+    pub shard_id: &'a str,
+    /// Its record's sequence number.
+    pub sequence_number: &'a str,
+}
