@@ -1,0 +1,52 @@
+//! The event source mapping: batches of any size, again after a failure, in halves, in other sizes, and sometimes again
+//! after a success; a shard only after its parents.
+
+use aws_lambda_events::event::kinesis::KinesisEvent;
+use rand::RngExt;
+
+use crate::{Chaos, SimStream};
+
+/// Delivers a stream to a function until every shard is through, then lets the last writes of dead invocations land.
+///
+/// Between two invocations of one function nothing is kept, as if each met a new environment.
+pub fn deliver<E>(
+    seed: u64,
+    stream: &SimStream,
+    chaos: &Chaos,
+    handle: impl AsyncFn(KinesisEvent) -> Result<(), E>,
+) {
+    let mut rng = crate::rng_of(seed, 3);
+    let mut positions = vec![0; stream.shards.len()];
+    let mut redeliveries_left = 10;
+    loop {
+        let read = |n: usize| positions[n] == stream.shards[n].records.len();
+        let ready: Vec<usize> = (0..stream.shards.len())
+            .filter(|&n| !read(n) && stream.ancestors(n).into_iter().all(read))
+            .collect();
+        if ready.is_empty() {
+            break;
+        }
+        let n = ready[rng.random_range(0..ready.len())];
+        let shard = &stream.shards[n];
+        let start = positions[n];
+        let mut end = (start + rng.random_range(1..12)).min(shard.records.len());
+        loop {
+            let batch = stream.batch(shard, &shard.records[start..end]);
+            let event: KinesisEvent = serde_json::from_value(batch).expect("a batch as Kinesis sends it");
+            if let Some(Ok(())) = chaos.invoke(handle(event)) {
+                break;
+            }
+            // The mapping may bisect the batch, or come again with what has arrived meanwhile.
+            end = match rng.random_range(0..4) {
+                0 => start + (end - start).div_ceil(2),
+                1 => (end + rng.random_range(0..4)).min(shard.records.len()),
+                _ => end,
+            };
+        }
+        // A checkpoint that is lost brings back what was done already, from anywhere in the shard.
+        let lost = redeliveries_left > 0 && rng.random_bool(0.2);
+        redeliveries_left -= i32::from(lost);
+        positions[n] = if lost { rng.random_range(0..=end) } else { end };
+    }
+    chaos.settle();
+}

@@ -1,0 +1,108 @@
+//! Histories of everything that can go wrong between a stream and a table, against a plain model of the outcome.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use analytics::sales::{SalesPartial, Totals};
+use aws::partials::Page;
+use events::{Body, Country};
+use sales::Sales;
+use testkit::{Chaos, Guard, MemoryLineage, MemoryPartials, SimStream, deliver, histories};
+
+/// What a reader of the table is told: sums and buyers by window and country.
+type Seen = BTreeMap<(String, Country), (Totals, u64)>;
+
+/// Every valid event once, whatever way it came.
+fn expected(stream: &SimStream) -> Seen {
+    let mut ids = BTreeSet::new();
+    let mut sums: BTreeMap<(String, Country), (Totals, BTreeSet<u64>)> = BTreeMap::new();
+    for event in stream.records().flat_map(|(_, record)| &record.events) {
+        if !ids.insert(event.envelope.event_id) {
+            continue;
+        }
+        let window = format!("sales#{}", event.envelope.occurred_at.minute());
+        let (totals, buyers) = sums.entry((window, event.envelope.country)).or_default();
+        match &event.body {
+            Body::Purchase(sale) => {
+                totals.orders += 1;
+                totals.units += sale.lines[0].quantity;
+                totals.gross_minor += sale.lines[0].quantity * 1_250;
+                totals.discount_minor += 100;
+                totals.shipping_minor += 495;
+                totals.tax_minor += 10;
+                buyers.insert(event.envelope.user_id);
+            }
+            Body::Refund(refund) => {
+                totals.refunds += 1;
+                totals.refunded_units += refund.sale.lines[0].quantity;
+                totals.refunded_minor += refund.sale.lines[0].quantity * 1_250 - 100;
+            }
+            other => unreachable!("the stream carries transactions, not {other:?}"),
+        }
+    }
+    sums.into_iter()
+        .map(|(key, (totals, buyers))| (key, (totals, buyers.len() as u64)))
+        .collect()
+}
+
+/// Runs a history `times` over, as after a reset to the oldest record, and tells what is in the table then.
+fn history(seed: u64, guard: Guard, times: u64) -> (SimStream, Seen, Vec<Page<SalesPartial>>) {
+    let stream = SimStream::transactions(seed);
+    let chaos = Chaos::new(seed);
+    let store = MemoryPartials::new(&chaos, guard);
+    let sales = Sales::new(
+        &store,
+        MemoryLineage {
+            stream: &stream,
+            chaos: &chaos,
+        },
+    );
+    for replay in 0..times {
+        deliver(seed + replay, &stream, &chaos, async |event| {
+            sales.handle(event).await.map(drop)
+        });
+    }
+    let mut seen = Seen::new();
+    for (window, partial) in store.windows() {
+        for (country, sales) in partial.countries {
+            seen.insert((window.clone(), country), (sales.totals, sales.buyers.count()));
+        }
+    }
+    let pages = store.pages();
+    (stream, seen, pages)
+}
+
+#[test]
+fn every_history_ends_as_if_each_event_had_come_once() {
+    for seed in 0..histories() {
+        let (stream, seen, _) = history(seed, Guard::Whole, 1);
+        assert_eq!(seen, expected(&stream), "seed {seed}");
+    }
+}
+
+#[test]
+fn replays_of_the_whole_stream_change_nothing() {
+    for seed in 0..histories() / 10 {
+        let (.., once) = history(seed, Guard::Whole, 1);
+        let (.., three_times) = history(seed, Guard::Whole, 3);
+        assert_eq!(three_times.len(), once.len(), "seed {seed}");
+        let totals = |pages: &[Page<SalesPartial>]| {
+            pages
+                .iter()
+                .map(|page| (page.mark.clone(), page.partial.clone()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(totals(&three_times), totals(&once), "seed {seed}");
+    }
+}
+
+#[test]
+fn without_the_conditional_mark_histories_go_wrong() {
+    let wrong = (0..histories()).find(|&seed| {
+        let (stream, seen, _) = history(seed, Guard::NoConditionalMark, 1);
+        seen != expected(&stream)
+    });
+    assert!(
+        wrong.is_some(),
+        "the simulator does not notice that the guard is gone"
+    );
+}
