@@ -1,0 +1,16 @@
+-- Which countries brought in the most over the last 7 days of arrivals, refunds taken off?
+with once as (
+    select event_type, country, total_minor,
+           row_number() over (partition by event_id order by arrived_at, sequence_number) as delivery
+    from transactions
+    where dt >= cast(cast(current_date - interval '7' day as date) as varchar)
+)
+select country,
+       count_if(event_type = 'purchase') as orders,
+       cast(sum(case when event_type = 'purchase' then total_minor else 0 end) / 100.00 as decimal(18, 2)) as gross,
+       cast(sum(case when event_type = 'refund' then total_minor else 0 end) / 100.00 as decimal(18, 2)) as refunds,
+       cast(sum(case when event_type = 'purchase' then total_minor else -total_minor end) / 100.00 as decimal(18, 2)) as net
+from once
+where delivery = 1
+group by country
+order by net desc, country

@@ -1,0 +1,1 @@
+"""The local stack: an emulator of AWS, with GlobalMart deployed to it."""

@@ -1,0 +1,48 @@
+"""Clients of the emulator: never of AWS, whatever the environment holds."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from .settings import REGION, Settings
+
+# No proxy stands between this machine and itself.
+CONFIG = Config(proxies={}, retries={"mode": "standard", "max_attempts": 3}, s3={"addressing_style": "path"})
+
+
+# A person's own profiles and endpoints must not reach in here; AWS_LC_ is about building a crate.
+for name in [name for name in os.environ if name.startswith("AWS_") and not name.startswith("AWS_LC_")]:
+    del os.environ[name]
+os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+
+
+def client(settings: Settings, service: str) -> Any:
+    session = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+    return session.client(service, endpoint_url=settings.endpoint, config=CONFIG)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What a program needs to reach the emulator, past any proxy."""
+    directly = "127.0.0.1,localhost"
+    return {
+        "AWS_ENDPOINT_URL": settings.endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "NO_PROXY": directly,
+        "no_proxy": directly,
+    }
+
+
+def write_environment(settings: Settings) -> None:
+    lines = [
+        "# Points the AWS SDKs and CLI of this shell to the local stack: source this file.",
+        "unset AWS_PROFILE AWS_SESSION_TOKEN",
+        *(f"export {name}={value}" for name, value in environment(settings).items()),
+    ]
+    settings.env_file.write_text("\n".join(lines) + "\n")

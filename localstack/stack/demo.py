@@ -1,0 +1,76 @@
+"""The tour: set-up, a minute of traffic, the proof that all of it arrived, and a look at it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from . import aws, build, query
+from .console import BOLD, DIM, GREEN, Failure, duration, paint, say
+from .settings import REPOSITORY, Settings
+
+SHOWN_QUERY = "infra/athena/revenue_by_country.sql"
+
+
+def demo(settings: Settings, rate: str, run_duration: str, up: Callable[[], Settings]) -> int:
+    started = time.monotonic()
+    ledger = str(settings.home / "demo-ledger.json")
+
+    banner(1, "Set up: build the functions, start the emulator, deploy the stack")
+    settings = up()
+    stage = ["--stage", settings.stage]
+    banner(2, f"Send {rate} events a second for {run_duration} through Kinesis")
+    measured = ["--rate", rate, "--duration", run_duration, "--measure-freshness", "--ledger", ledger]
+    loadgen(settings, "run", *stage, *measured)
+    banner(3, "Verify: what was sent, what the metrics count, what the warehouse holds")
+    loadgen(settings, "verify", *stage, "--ledger", ledger, "--wait", "60s")
+    banner(4, "Sales of the last minutes, from DynamoDB")
+    loadgen(settings, "sales", *stage, "--last", "5m")
+    banner(5, "Revenue by country, from the Parquet files, by SQL")
+    if settings.analytics:
+        query.query(settings, "", str(REPOSITORY / SHOWN_QUERY))
+    else:
+        say("skipped: LocalStack has Athena only in its paid editions")
+    banner(6, "Where to go from here")
+    next_steps(settings)
+    took = duration(time.monotonic() - started)
+    say(f"\n{paint('Done', GREEN)} in {took}. The stack stays up; 'make down' removes all of it.")
+    return 0
+
+
+def banner(step: int, what: str) -> None:
+    say(f"\n{paint(f'[{step}/6] {what}', BOLD)}")
+
+
+def loadgen(settings: Settings, command: str, *arguments: str) -> None:
+    program = build.target_directory() / "debug" / "loadgen"
+    environment = {**os.environ, **aws.environment(settings)}
+    done = subprocess.run([str(program), command, *arguments], env=environment, cwd=REPOSITORY)
+    if done.returncode != 0:
+        raise Failure(
+            f"the demo ended at 'loadgen {command}', which exited with {done.returncode}",
+            "make status, make logs; the stack is still up",
+        )
+
+
+def next_steps(settings: Settings) -> None:
+    program = shown(build.target_directory() / "debug" / "loadgen")
+    steps = [
+        ("make status", "what runs, and how much is in it"),
+        ("make query FILE=infra/athena/top_categories.sql", "another question to the warehouse"),
+        ("make query SQL='select count(*) from transactions'", "or one of your own"),
+        ("make logs NAME=sales", "what a function logged"),
+        (f"source {shown(settings.env_file)}", "point this shell to the stack, then:"),
+        (f"{program} run --stage {settings.stage} --rate 1000 --duration 30s", "more traffic"),
+        ("make down", "remove all of it"),
+    ]
+    width = max(len(command) for command, _ in steps)
+    for command, purpose in steps:
+        say(f"  {command.ljust(width)}  {paint(purpose, DIM)}")
+
+
+def shown(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else str(path)

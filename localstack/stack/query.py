@@ -1,0 +1,78 @@
+"""Runs SQL in Athena and prints what it answers."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from . import aws
+from .console import DIM, Failure, paint, say, table, wait_for
+from .settings import Settings
+
+QUERY_LIMIT_S = 120
+
+
+def query(settings: Settings, sql: str, file: str) -> int:
+    if not settings.analytics:
+        raise Failure("LocalStack has Athena only in its paid editions", "make down, then make up without EMULATOR")
+    started = time.monotonic()
+    headers, rows = answer(settings, statement(sql, file))
+    say(table(headers, rows))
+    noun = "row" if len(rows) == 1 else "rows"
+    say(paint(f"({len(rows)} {noun}, {time.monotonic() - started:.2f} s)", DIM))
+    return 0
+
+
+def statement(sql: str, file: str) -> str:
+    if bool(sql) == bool(file):
+        raise Failure(
+            "give either SQL or FILE",
+            "make query SQL='select count(*) from transactions'\nmake query FILE=infra/athena/sales_per_minute.sql",
+        )
+    if sql:
+        return sql
+    try:
+        return Path(file).read_text()
+    except OSError as error:
+        raise Failure(f"cannot read {file}: {error.strerror}", "ls infra/athena") from error
+
+
+def answer(settings: Settings, sql: str) -> tuple[list[str], list[list[str]]]:
+    athena = aws.client(settings, "athena")
+    try:
+        started = athena.start_query_execution(
+            QueryString=sql,
+            WorkGroup=settings.resource("").rstrip("-"),
+            QueryExecutionContext={"Database": settings.database},
+        )
+    except ClientError as error:
+        raise Failure(f"Athena refused the query: {error.response['Error']['Message']}") from error
+    query_id = started["QueryExecutionId"]
+
+    def finished() -> bool:
+        status = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]
+        if status["State"] in ("FAILED", "CANCELLED"):
+            reason = status.get("StateChangeReason") or "no reason given"
+            raise Failure(f"the query {status['State'].lower()}: {reason}")
+        return status["State"] == "SUCCEEDED"
+
+    wait_for("the query", finished, QUERY_LIMIT_S)
+    pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
+    headers: list[str] = []
+    rows: list[list[str]] = []
+    for page in pages:
+        columns = page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+        found = [values(row) for row in page["ResultSet"]["Rows"]]
+        if not headers:
+            headers = [column["Name"] for column in columns]
+            # The first row of a SELECT's answer repeats the names.
+            found = found[1:] if found[:1] == [headers] else found
+        rows += found
+    return headers, rows
+
+
+def values(row: dict[str, Any]) -> list[str]:
+    return [datum.get("VarCharValue", "") for datum in row["Data"]]
