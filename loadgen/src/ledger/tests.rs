@@ -1,0 +1,232 @@
+//! The ledger against sums made in the plainest way.
+
+use proptest::prelude::*;
+
+use std::collections::HashMap;
+
+use events::{Body, Line, Sale};
+
+use super::books::goods_minor;
+use super::*;
+use crate::generator::{Config, Generator, Mix, Planned};
+
+const COUNT: u64 = 3_100;
+
+fn config() -> Config {
+    Config {
+        seed: 7,
+        start: Timestamp::parse("2026-11-22T17:29:58Z").unwrap(),
+        rate: 500,
+        users: 10_000,
+        products: 1_000,
+        mix: Mix::default(),
+    }
+}
+
+fn events() -> Vec<Planned> {
+    let mut generator = Generator::new(config());
+    (0..COUNT).map(|index| generator.event(index)).collect()
+}
+
+fn facts() -> RunFacts {
+    let Config {
+        seed,
+        start,
+        rate,
+        users,
+        products,
+        mix,
+    } = config();
+    let end = config().occurred_at(COUNT - 1);
+    let (stage, sink) = ("dev".to_owned(), "null".to_owned());
+    RunFacts {
+        seed,
+        start,
+        end,
+        sent_from: start,
+        sent_to: end,
+        stage,
+        sink,
+        rate,
+        mix: mix.to_string(),
+        users,
+        products,
+    }
+}
+
+fn ledger_of<'a>(acknowledged: impl IntoIterator<Item = &'a Planned>) -> Ledger {
+    let mut books = Books::default();
+    acknowledged
+        .into_iter()
+        .for_each(|planned| books.acknowledge(planned));
+    books.close(facts(), COUNT, 0, 0)
+}
+
+#[test]
+fn counts_and_sums_are_those_of_the_events() {
+    let events = events();
+    let ledger = ledger_of(&events);
+    assert_eq!(ledger.acknowledged, COUNT);
+    assert_eq!(ledger.minutes.len(), 2);
+    for stream in Stream::ALL {
+        let of_stream = || events.iter().filter(|planned| planned.event.stream() == *stream);
+        let sum = of_stream().fold(0_u128, |sum, planned| {
+            sum.wrapping_add(planned.event.envelope.event_id.as_u128())
+        });
+        assert_eq!(
+            ledger.streams[stream],
+            Count {
+                events: of_stream().count() as u64,
+                event_id_sum: IdSum(sum)
+            }
+        );
+    }
+    let by_minute: u64 = ledger
+        .minutes
+        .iter()
+        .flat_map(|minute| minute.events.values())
+        .map(|count| count.events)
+        .sum();
+    assert_eq!(by_minute, COUNT);
+
+    let sales = ledger
+        .minutes
+        .iter()
+        .flat_map(|minute| minute.countries.values())
+        .fold(SalesFacts::default(), |mut total, sales| {
+            total.merge(sales);
+            total
+        });
+    let (mut paid, mut orders, mut repaid, mut refunds) = (0, 0, 0, 0);
+    for planned in &events {
+        match &planned.event.body {
+            Body::Purchase(sale) => (paid, orders) = (paid + sale.total_minor, orders + 1),
+            Body::Refund(refund) => {
+                let Sale {
+                    total_minor,
+                    shipping_minor,
+                    tax_minor,
+                    ..
+                } = refund.sale;
+                (repaid, refunds) = (repaid + total_minor - shipping_minor - tax_minor, refunds + 1);
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(
+        sales.gross_minor - sales.discount_minor + sales.shipping_minor + sales.tax_minor,
+        paid
+    );
+    assert_eq!(
+        (sales.orders, sales.refunds, sales.refunded_minor),
+        (orders, refunds, repaid)
+    );
+    assert_eq!(ledger.carts.purchased, u64::try_from(orders).unwrap());
+    assert_eq!(
+        ledger.carts.created,
+        ledger.carts.purchased + ledger.carts.left_behind
+    );
+    assert!(ledger.carts.left_behind_value_minor > 0);
+}
+
+#[test]
+fn a_cart_left_behind_is_worth_what_is_in_it() {
+    // The last event of each cart's life is missing: the purchases, and the last change of the others.
+    let events = events();
+    let mut contents: HashMap<Uuid, Vec<Line>> = HashMap::new();
+    let kept: Vec<&Planned> = events
+        .iter()
+        .filter(|planned| !matches!(planned.event.body, Body::Purchase(_) | Body::Refund(_)))
+        .collect();
+    for planned in &kept {
+        match &planned.event.body {
+            Body::CartAdd(cart) => contents.entry(cart.cart_id).or_default().push(cart.line.clone()),
+            Body::CartUpdate(cart) => {
+                let lines = contents.get_mut(&cart.cart_id).unwrap();
+                let same = |line: &&mut Line| line.product_id == cart.line.product_id;
+                *lines.iter_mut().find(same).unwrap() = cart.line.clone();
+            }
+            Body::CartRemove(cart) => contents
+                .get_mut(&cart.cart_id)
+                .unwrap()
+                .retain(|line| *line != cart.line),
+            _ => {}
+        }
+    }
+    let ledger = ledger_of(kept);
+    assert_eq!(ledger.carts.left_behind, contents.len() as u64);
+    assert_eq!(
+        ledger.carts.left_behind_value_minor,
+        contents.values().map(|lines| goods_minor(lines)).sum::<i64>()
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn neither_the_order_of_answers_nor_the_worker_matters(swaps: Vec<(u16, u16)>, workers in 1..5_u64) {
+        let events = events();
+        let expected = ledger_of(&events);
+        let mut order: Vec<&Planned> = events.iter().collect();
+        for (one, other) in swaps {
+            order.swap(usize::from(one) % events.len(), usize::from(other) % events.len());
+        }
+        let mut books = vec![Books::default(); usize::try_from(workers)?];
+        for planned in order {
+            books[usize::try_from(planned.event.envelope.user_id % workers)?].acknowledge(planned);
+        }
+        let mut total = Books::default();
+        for own in books {
+            total.merge(own);
+        }
+        prop_assert_eq!(total.close(facts(), COUNT, 0, 0), expected);
+    }
+}
+
+#[test]
+fn what_failed_is_not_in_the_sums() {
+    let events = events();
+    let mut books = Books::default();
+    for planned in &events {
+        if planned.index % 3 == 0 {
+            books.fail(planned);
+        } else {
+            books.acknowledge(planned);
+        }
+    }
+    let ledger = books.close(facts(), COUNT, 0, 0);
+    assert_eq!(
+        ledger,
+        ledger_of(events.iter().filter(|planned| planned.index % 3 != 0))
+    );
+}
+
+#[test]
+fn carts_are_forgotten_when_all_of_their_events_are_settled() {
+    let mut generator = Generator::new(config());
+    let mut books = Books::default();
+    let mut most = 0;
+    for index in 0..100_000 {
+        books.acknowledge(&generator.event(index));
+        most = most.max(books.open_carts());
+    }
+    assert!(most < 1_000, "{most} carts in memory");
+}
+
+#[test]
+fn a_ledger_reads_what_it_writes() {
+    let ledger = ledger_of(&events());
+    let folder = std::env::temp_dir().join(format!("ledger-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("ledger.json");
+    ledger.write(&path).unwrap();
+    ledger.write(&path).unwrap();
+    assert_eq!(Ledger::read(&path).unwrap(), ledger);
+    assert_eq!(
+        std::fs::read_dir(&folder).unwrap().count(),
+        1,
+        "nothing unfinished is left"
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+}

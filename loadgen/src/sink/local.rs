@@ -1,0 +1,179 @@
+//! Sinks on this machine: nowhere, the standard output, files. One lane, so that the events come out in their order.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use events::Stream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::{Delivery, Lanes, Record, Route, SharedAccount};
+use crate::control::{Cause, Control};
+use crate::failure::Failure;
+
+/// Records written before they are flushed and counted as acknowledged, at most.
+const CHUNK_RECORDS: usize = 1_000;
+
+/// Takes lines of JSON.
+pub trait Target: Send + 'static {
+    /// Takes a line, with its line break.
+    fn write(&mut self, stream: Stream, line: &[u8]) -> io::Result<()>;
+    /// Hands on what was taken so far.
+    fn flush(&mut self) -> io::Result<()>;
+    /// What it is, for messages.
+    fn name(&self) -> String;
+}
+
+/// Takes everything and keeps nothing.
+#[derive(Debug)]
+pub struct Null;
+
+impl Target for Null {
+    fn write(&mut self, _: Stream, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn name(&self) -> String {
+        "null".to_owned()
+    }
+}
+
+/// All lines into one writer.
+pub struct Lines(pub Box<dyn Write + Send>);
+
+impl Target for Lines {
+    fn write(&mut self, _: Stream, line: &[u8]) -> io::Result<()> {
+        self.0.write_all(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+
+    fn name(&self) -> String {
+        "the standard output".to_owned()
+    }
+}
+
+/// A file a stream, in one folder.
+#[derive(Debug)]
+pub struct Files {
+    folder: PathBuf,
+    files: Vec<BufWriter<File>>,
+}
+
+impl Files {
+    /// Creates the folder and its files; those of an earlier run are replaced.
+    pub fn create(folder: &Path) -> Result<Self, Failure> {
+        let create = || -> io::Result<Vec<BufWriter<File>>> {
+            std::fs::create_dir_all(folder)?;
+            Stream::ALL
+                .iter()
+                .map(|stream| {
+                    Ok(BufWriter::new(File::create(
+                        folder.join(format!("{stream}.jsonl")),
+                    )?))
+                })
+                .collect()
+        };
+        let files = create().map_err(|error| {
+            Failure::run(format!(
+                "cannot write to the folder {}: {error}: name another with --sink file:DIR",
+                folder.display()
+            ))
+        })?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            files,
+        })
+    }
+}
+
+impl Target for Files {
+    fn write(&mut self, stream: Stream, line: &[u8]) -> io::Result<()> {
+        self.files[stream as usize].write_all(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.files.iter_mut().try_for_each(Write::flush)
+    }
+
+    fn name(&self) -> String {
+        self.folder.display().to_string()
+    }
+}
+
+/// Opens the one lane of a target.
+pub fn open(target: impl Target, delivery: &Delivery, with_books: bool, control: Arc<Control>) -> Lanes {
+    let (sender, queue) = mpsc::channel(delivery.queue_records);
+    let account = SharedAccount::new(with_books);
+    let mut tasks = JoinSet::new();
+    let own = account.clone();
+    // A thread of its own: a target that blocks stalls nothing but its lane.
+    tasks.spawn_blocking(move || lane(target, queue, &own, &control));
+    Lanes {
+        senders: vec![sender],
+        route: Route::Single,
+        accounts: vec![account],
+        tasks,
+    }
+}
+
+fn lane(
+    mut target: impl Target,
+    mut queue: mpsc::Receiver<Box<Record>>,
+    account: &SharedAccount,
+    control: &Control,
+) {
+    let mut line = Vec::new();
+    let mut records = Vec::with_capacity(CHUNK_RECORDS);
+    let mut broken = false;
+    while queue.blocking_recv_many(&mut records, CHUNK_RECORDS) > 0 {
+        if broken || control.is_abandoned() {
+            let mut account = account.lock();
+            records
+                .drain(..)
+                .for_each(|record| account.fail(&record.planned, "NotSent", false));
+            continue;
+        }
+        let mut sizes = Vec::with_capacity(records.len());
+        let written = records
+            .iter()
+            .try_for_each(|record| {
+                line.clear();
+                record.planned.event.to_json(&mut line);
+                sizes.push(line.len());
+                line.push(b'\n');
+                target.write(record.planned.event.stream(), &line)
+            })
+            .and_then(|()| target.flush());
+        let mut account = account.lock();
+        match written {
+            Ok(()) => {
+                let now = Instant::now();
+                for (record, bytes) in records.drain(..).zip(sizes) {
+                    account.acknowledge(&record.planned, bytes, now.saturating_duration_since(record.due));
+                }
+            }
+            Err(error) => {
+                broken = true;
+                control.stop(if error.kind() == io::ErrorKind::BrokenPipe {
+                    Cause::PipeClosed
+                } else {
+                    Cause::Broken(format!("writing to {} failed: {error}", target.name()))
+                });
+                // A part of them may have got there.
+                records
+                    .drain(..)
+                    .for_each(|record| account.fail(&record.planned, "WriteFailed", true));
+            }
+        }
+    }
+}

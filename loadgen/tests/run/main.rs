@@ -1,0 +1,7 @@
+//! `loadgen run`, in process against a Kinesis that fails on purpose, and as a program.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail like the tests")]
+
+mod cli;
+mod delivery;
+mod support;
