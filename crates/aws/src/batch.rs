@@ -109,11 +109,12 @@ fn decode_record(
     let arrived_at =
         Timestamp::from_ms(arrival_ms).ok_or_else(|| BatchError::Arrival(sequence.to_string()))?;
     let mut push = |outcome| {
+        let sequence = sequence.clone();
         entries.push(Entry {
-            sequence: sequence.clone(),
+            sequence,
             arrived_at,
             outcome,
-        })
+        });
     };
     let event_of = |bytes: Vec<u8>| match Event::decode(stream, &bytes, arrived_at) {
         Ok(event) => Ok(event),

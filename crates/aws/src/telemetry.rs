@@ -34,7 +34,7 @@ pub struct Counts(BTreeMap<(&'static str, String), BTreeMap<&'static str, u64>>)
 
 impl Counts {
     /// Adds `n` to `metric` under `dimension` = `value`.
-    pub fn add(&mut self, dimension: &'static str, value: impl ToString, metric: &'static str, n: usize) {
+    pub fn add(&mut self, dimension: &'static str, value: &dyn ToString, metric: &'static str, n: usize) {
         if n > 0 {
             *self
                 .0
@@ -92,9 +92,9 @@ mod tests {
     #[test]
     fn counts_are_lines_of_the_embedded_metric_format() {
         let mut counts = Counts::default();
-        counts.add("Rule", "not_json", "Quarantined", 1);
-        counts.add("Rule", "not_json", "Quarantined", 2);
-        counts.add("Rule", "no_lines", "Quarantined", 0);
+        counts.add("Rule", &"not_json", "Quarantined", 1);
+        counts.add("Rule", &"not_json", "Quarantined", 2);
+        counts.add("Rule", &"no_lines", "Quarantined", 0);
         let lines: Vec<Value> = counts.lines("globalmart-dev-archive", 7).collect();
         assert_eq!(
             lines,

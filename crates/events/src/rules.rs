@@ -245,22 +245,21 @@ fn amount_out_of_range(event: &Event, _: Timestamp) -> Option<String> {
 }
 
 fn total_mismatch(event: &Event, _: Timestamp) -> Option<String> {
-    let (name, stated, sum) = match &event.body {
-        Body::CartCheckout(checkout) => (
+    let (name, stated, sum) = if let Body::CartCheckout(checkout) = &event.body {
+        (
             "cart_total_minor",
             checkout.cart_total_minor,
             lines_total_minor(&checkout.items),
-        ),
-        _ => {
-            let sale = event.sale()?;
-            let extras = i128::from(sale.shipping_minor) + i128::from(sale.tax_minor)
-                - i128::from(sale.discount_minor);
-            (
-                "total_minor",
-                sale.total_minor,
-                lines_total_minor(&sale.lines) + extras,
-            )
-        }
+        )
+    } else {
+        let sale = event.sale()?;
+        let extras =
+            i128::from(sale.shipping_minor) + i128::from(sale.tax_minor) - i128::from(sale.discount_minor);
+        (
+            "total_minor",
+            sale.total_minor,
+            lines_total_minor(&sale.lines) + extras,
+        )
     };
     (i128::from(stated) != sum).then(|| format!("{name} is {stated}, its parts come to {sum}"))
 }

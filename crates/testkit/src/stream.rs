@@ -73,7 +73,7 @@ impl SimStream {
             let user_id = rng.random_range(0..12_u64);
             let shard = match (3 * n / records, user_id % 4) {
                 (0, of) => usize::from(of > 1),
-                (1, 0) | (2, 0) => 2,
+                (1 | 2, 0) => 2,
                 (1, 1) => 3,
                 (1, _) => 1,
                 _ => 4,

@@ -92,16 +92,16 @@ impl<S: ObjectLog> Archive<S> {
             })
             .collect();
         for row in &rows {
-            counts.add("EventType", row.event.event_type(), "Events", 1);
+            counts.add("EventType", &row.event.event_type(), "Events", 1);
         }
         let log = format!("archive#{}#{}", batch.stream, batch.shard_id);
         let outcome = append(&self.store, &log, &rows, |mark, rows| {
             events_object(batch, mark, rows)
         })
         .await?;
-        counts.add("Stream", batch.stream, "Archived", outcome.stored);
-        counts.add("Stream", batch.stream, "Objects", outcome.objects);
-        counts.add("Stream", batch.stream, "ObjectsAdopted", outcome.adopted);
+        counts.add("Stream", &batch.stream, "Archived", outcome.stored);
+        counts.add("Stream", &batch.stream, "Objects", outcome.objects);
+        counts.add("Stream", &batch.stream, "ObjectsAdopted", outcome.adopted);
         Ok(())
     }
 
@@ -117,7 +117,7 @@ impl<S: ObjectLog> Archive<S> {
             })
             .collect();
         for record in &records {
-            counts.add("Rule", record.rejected.rejection.rule, "Quarantined", 1);
+            counts.add("Rule", &record.rejected.rejection.rule, "Quarantined", 1);
         }
         let log = format!("quarantine#{}#{}", batch.stream, batch.shard_id);
         append(&self.store, &log, &records, |mark, records| {

@@ -48,7 +48,7 @@ impl<S: PartialStore<SalesPartial>, L: Lineage> Sales<S, L> {
         for entry in &batch.entries {
             match &entry.outcome {
                 Ok(event) => {
-                    counts.add("EventType", event.event_type(), "Events", 1);
+                    counts.add("EventType", &event.event_type(), "Events", 1);
                     let Some(minute) = SalesPartial::window_of(event) else {
                         continue;
                     };
@@ -62,7 +62,7 @@ impl<S: PartialStore<SalesPartial>, L: Lineage> Sales<S, L> {
                         .or_default()
                         .push(delivered);
                 }
-                Err(rejected) => counts.add("Rule", rejected.rejection.rule, "Rejected", 1),
+                Err(rejected) => counts.add("Rule", &rejected.rejection.rule, "Rejected", 1),
             }
         }
         if windows.is_empty() {
@@ -73,10 +73,10 @@ impl<S: PartialStore<SalesPartial>, L: Lineage> Sales<S, L> {
             .ancestors(&batch.stream_name, &batch.shard_id)
             .await?;
         let outcome = fold_batch(&self.store, &batch.shard_id, &ancestors, windows).await?;
-        counts.add("Stream", batch.stream, "Folded", outcome.folded);
-        counts.add("Stream", batch.stream, "Replayed", outcome.replayed);
-        counts.add("Stream", batch.stream, "Duplicates", outcome.duplicates);
-        counts.add("Stream", batch.stream, "WriteConflicts", outcome.conflicts);
+        counts.add("Stream", &batch.stream, "Folded", outcome.folded);
+        counts.add("Stream", &batch.stream, "Replayed", outcome.replayed);
+        counts.add("Stream", &batch.stream, "Duplicates", outcome.duplicates);
+        counts.add("Stream", &batch.stream, "WriteConflicts", outcome.conflicts);
         Ok(())
     }
 }

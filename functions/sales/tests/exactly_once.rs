@@ -61,14 +61,14 @@ fn history(seed: u64, guard: Guard, times: u64) -> (SimStream, Seen, Vec<Page<Sa
             sales.handle(event).await.map(drop)
         });
     }
-    let mut seen = Seen::new();
+    let mut table = Seen::new();
     for (window, partial) in store.windows() {
         for (country, sales) in partial.countries {
-            seen.insert((window.clone(), country), (sales.totals, sales.buyers.count()));
+            table.insert((window.clone(), country), (sales.totals, sales.buyers.count()));
         }
     }
     let pages = store.pages();
-    (stream, seen, pages)
+    (stream, table, pages)
 }
 
 #[test]
