@@ -17,16 +17,16 @@ SHOWN_QUERY = "infra/athena/revenue_by_country.sql"
 
 def demo(settings: Settings, rate: str, run_duration: str, up: Callable[[], Settings]) -> int:
     started = time.monotonic()
-    ledger = str(settings.home / "demo-ledger.json")
-
     banner(1, "Set up: build the functions, start the emulator, deploy the stack")
     settings = up()
     stage = ["--stage", settings.stage]
+    ledger, all_ledgers = new_ledger(settings)
     banner(2, f"Send {rate} events a second for {run_duration} through Kinesis")
-    measured = ["--rate", rate, "--duration", run_duration, "--measure-freshness", "--ledger", ledger]
+    measured = ["--rate", rate, "--duration", run_duration, "--measure-freshness", "--ledger", str(ledger)]
     loadgen(settings, "run", *stage, *measured)
     banner(3, "Verify: what was sent, what the metrics count, what the warehouse holds")
-    loadgen(settings, "verify", *stage, "--ledger", ledger, "--wait", "60s")
+    named = [part for path in all_ledgers for part in ("--ledger", str(path))]
+    loadgen(settings, "verify", *stage, *named, "--wait", "60s")
     banner(4, "Sales of the last minutes, from DynamoDB")
     loadgen(settings, "sales", *stage, "--last", "5m")
     banner(5, "Revenue by country, from the Parquet files, by SQL")
@@ -39,6 +39,15 @@ def demo(settings: Settings, rate: str, run_duration: str, up: Callable[[], Sett
     took = duration(time.monotonic() - started)
     say(f"\n{paint('Done', GREEN)} in {took}. The stack stays up; 'make down' removes all of it.")
     return 0
+
+
+def new_ledger(settings: Settings) -> tuple[Path, list[Path]]:
+    """Where this run's ledger goes, and all since the stack came up: runs may share a minute, and minutes are compared whole."""
+    folder = settings.state / "ledgers"
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier = sorted(folder.glob("demo-*.json"))
+    ledger = folder / f"demo-{len(earlier) + 1:03}.json"
+    return ledger, [*earlier, ledger]
 
 
 def banner(step: int, what: str) -> None:

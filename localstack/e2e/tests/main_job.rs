@@ -1,0 +1,149 @@
+//! The main job on a real stack: loadgen to Kinesis to Lambda to DynamoDB and Parquet to Athena.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use e2e::{STAGE, Stack, eventually, repository};
+use serde_json::{Value, json};
+
+/// Forgets where the functions were in the streams, so that everything comes again.
+const REPLAY_ALL: &str = r#"
+import boto3
+aws_lambda = boto3.client("lambda")
+for mapping in aws_lambda.list_event_source_mappings()["EventSourceMappings"]:
+    aws_lambda.delete_event_source_mapping(UUID=mapping["UUID"])
+    aws_lambda.create_event_source_mapping(
+        FunctionName=mapping["FunctionArn"], EventSourceArn=mapping["EventSourceArn"],
+        StartingPosition="TRIM_HORIZON", BatchSize=777,
+    )
+"#;
+
+fn run(stack: &Stack, ledger: &str) -> Value {
+    let flags = [
+        "--rate",
+        "400",
+        "--events",
+        "2000",
+        "--measure-freshness",
+        "--ledger",
+        ledger,
+        "--output",
+        "json",
+    ];
+    let said = stack.loadgen(&[&["run"], &flags[..]].concat());
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    said.json()
+}
+
+fn verify(stack: &Stack, ledger: &str) -> (i32, Value) {
+    let said = stack.loadgen(&["verify", "--ledger", ledger, "--wait", "30s", "--output", "json"]);
+    (said.code, said.json())
+}
+
+#[track_caller]
+fn assert_verified(stack: &Stack, ledger: &str) {
+    let (code, verdict) = verify(stack, ledger);
+    assert_eq!((code, &verdict["ok"]), (0, &json!(true)), "{verdict:#}");
+}
+
+/// How many rows and objects the stack holds.
+fn status(stack: &Stack) -> String {
+    let said = stack.make(&["status"]).expect_success();
+    said.lines()
+        .skip_while(|line| !line.starts_with("Tables"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[tokio::test]
+async fn what_is_sent_is_counted_and_stored_once_whatever_comes_again() {
+    let stack = Stack::up();
+    let ledger = stack.file("ledger.json");
+    let report = run(&stack, &ledger);
+    assert_eq!(
+        (&report["offered"], &report["acknowledged"], &report["failed"]),
+        (&json!(2000), &json!(2000), &json!(0))
+    );
+    assert!(
+        report["freshness_ms"]["p99"].as_f64().unwrap() > 0.0,
+        "{report:#}"
+    );
+    assert_verified(&stack, &ledger);
+
+    // A second `up` keeps what is there.
+    let _ = stack.make(&["up", "--no-build"]).expect_success();
+    assert_verified(&stack, &ledger);
+
+    // All records come again, in other batches.
+    let before = status(&stack);
+    let _ = stack.python(REPLAY_ALL).expect_success();
+    eventually("the replay of all transactions", async || {
+        let logs = stack.make(&["logs", "sales", "--lines", "1000"]).expect_success();
+        let replayed: u64 = logs.lines().filter_map(replayed_in).sum();
+        (replayed >= report["events_by_type"]["purchase"].as_u64().unwrap()).then_some(())
+    })
+    .await;
+    assert_verified(&stack, &ledger);
+    assert_eq!(status(&stack), before);
+
+    // A ledger that says otherwise is contradicted.
+    let mut tampered: Value = serde_json::from_slice(&std::fs::read(&ledger).unwrap()).unwrap();
+    let countries = tampered["minutes"][0]["countries"].as_object_mut().unwrap();
+    let gross = &mut countries.values_mut().next().unwrap()["gross_minor"];
+    *gross = json!(gross.as_i64().unwrap() + 1);
+    std::fs::write(&ledger, tampered.to_string()).unwrap();
+    let said = stack.loadgen(&["verify", "--ledger", &ledger, "--wait", "1ms", "--output", "json"]);
+    assert_eq!((said.code, &said.json()["ok"]), (1, &json!(false)));
+    let checks = said.json()["checks"].clone();
+    let differing: Vec<&Value> = checks
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check["difference"] != 0)
+        .collect();
+    assert_eq!(
+        differing.len(),
+        4,
+        "gross and cells, of metrics and archive: {differing:#?}"
+    );
+
+    let sales = stack.loadgen(&["sales", "--last", "1h", "--output", "json"]);
+    let minutes = sales.json()["minutes"].as_array().unwrap().clone();
+    let orders: i64 = minutes
+        .iter()
+        .map(|minute| minute["orders"].as_i64().unwrap())
+        .sum();
+    assert_eq!(json!(orders), report["events_by_type"]["purchase"]);
+
+    for query in std::fs::read_dir(repository().join("infra/athena")).unwrap() {
+        let query = query.unwrap().path();
+        let said = stack.make(&["query", "--file", query.to_str().unwrap()]);
+        assert_eq!(said.code, 0, "{}: {}", query.display(), said.stderr);
+    }
+    let wrong = stack.make(&["query", "--sql", "select nothing from nowhere"]);
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.stderr.contains("nowhere"), "{}", wrong.stderr);
+}
+
+/// The count of replayed events in a line of metrics, behind whatever the log puts before it.
+fn replayed_in(line: &str) -> Option<u64> {
+    let json: Value = serde_json::from_str(&line[line.find('{')?..]).ok()?;
+    json["Replayed"].as_u64()
+}
+
+#[test]
+fn commands_say_what_is_missing() {
+    let stack = Stack::up();
+    let said = stack.loadgen(&["verify", "--ledger", "no-such-ledger.json"]);
+    assert_eq!(said.code, 2);
+    assert!(said.stderr.contains("no-such-ledger.json"), "{}", said.stderr);
+    let _ = stack.make(&["down"]).expect_success();
+    for command in [&["run", "--events", "10"][..], &["sales"]] {
+        let said = stack.loadgen(command);
+        assert_eq!(said.code, 1, "{}", said.stderr);
+        assert!(
+            said.stderr.contains("make up") && said.stderr.lines().count() == 1,
+            "{STAGE}: {}",
+            said.stderr
+        );
+    }
+    assert_eq!(stack.make(&["status"]).code, 1);
+}
