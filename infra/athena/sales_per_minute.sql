@@ -1,4 +1,4 @@
--- How many orders came in each minute, and what were they worth? The latest 60 minutes with sales, by the time of the event.
+-- How many orders came in each minute, and what was paid, shipping and tax included? The latest 60 minutes with sales, by the time of the event.
 with once as (
     select event_type, occurred_at, total_minor,
            row_number() over (partition by event_id order by arrived_at, sequence_number) as delivery
@@ -7,7 +7,7 @@ with once as (
 )
 select date_trunc('minute', occurred_at) as sales_minute,
        count(*) as orders,
-       cast(sum(total_minor) / 100.00 as decimal(18, 2)) as gross,
+       cast(sum(total_minor) / 100.00 as decimal(18, 2)) as paid,
        cast(sum(total_minor) / 100.00 / count(*) as decimal(18, 2)) as average_order
 from once
 where delivery = 1 and event_type = 'purchase'

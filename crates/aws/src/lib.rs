@@ -16,7 +16,7 @@ pub mod telemetry;
 
 pub use lineage::{Lineage, ShardLineage};
 pub use sequence::{InvalidSequence, Sequence};
-pub use store::{Saved, StoreError};
+pub use store::{InvocationError, Saved, StoreError};
 
 /// The SDK's configuration, from its own variables: region, credentials and, on a local stack, the endpoint.
 pub async fn sdk_config() -> aws_config::SdkConfig {

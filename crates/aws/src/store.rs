@@ -1,6 +1,8 @@
-//! What both exactly-once protocols say of a store.
+//! What both exactly-once protocols say of a store, and how an invocation fails.
 
 use std::error::Error;
+
+use crate::batch::BatchError;
 
 /// How a conditional write ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,17 @@ impl StoreError {
             source: source.into(),
         }
     }
+}
+
+/// A batch could not be dealt with whole. It comes again; what of it is done stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum InvocationError {
+    /// It is no batch of events.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    /// A service did not do its part.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// How often a conditional write is tried anew before the invocation gives up. Only a dead invocation's late write can

@@ -2,26 +2,15 @@
 //!
 //! The two are separate logs with marks of their own, so each is exact by itself whatever happens between them.
 
-use aws::batch::{self, BatchError, Entry, Rejected, ShardBatch};
+use aws::batch::{self, Entry, Rejected, ShardBatch};
 use aws::objects::{Object, ObjectLog, Record, append};
 use aws::telemetry::Counts;
-use aws::{Sequence, StoreError};
+use aws::{InvocationError, Sequence, StoreError};
 use aws_lambda_events::encodings::Base64Data;
 use aws_lambda_events::event::kinesis::KinesisEvent;
 use events::{Event, Timestamp};
 use serde::Serialize;
 use warehouse::{ArchivedEvent, EncodeError, archive_key, encode, quarantine_key};
-
-/// The batch could not be stored whole. It comes again; what of it is stored already stays as it is.
-#[derive(Debug, thiserror::Error)]
-pub enum ArchiveError {
-    /// It is no batch of events.
-    #[error(transparent)]
-    Batch(#[from] BatchError),
-    /// A service did not do its part.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// The function: appends batches to logs of objects.
 #[derive(Debug)]
@@ -71,7 +60,7 @@ impl<S: ObjectLog> Archive<S> {
     }
 
     /// Stores a batch.
-    pub async fn handle(&self, event: KinesisEvent) -> Result<Counts, ArchiveError> {
+    pub async fn handle(&self, event: KinesisEvent) -> Result<Counts, InvocationError> {
         let mut counts = Counts::default();
         for batch in batch::decode(event)? {
             self.append_events(&batch, &mut counts).await?;

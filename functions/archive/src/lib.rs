@@ -2,4 +2,4 @@
 
 mod handler;
 
-pub use handler::{Archive, ArchiveError};
+pub use handler::Archive;

@@ -4,22 +4,11 @@ use std::collections::BTreeMap;
 
 use analytics::Partial;
 use analytics::sales::SalesPartial;
-use aws::batch::{self, BatchError, ShardBatch};
+use aws::batch::{self, ShardBatch};
 use aws::partials::{Delivered, PartialStore, fold_batch};
 use aws::telemetry::Counts;
-use aws::{Lineage, StoreError};
+use aws::{InvocationError, Lineage, StoreError};
 use aws_lambda_events::event::kinesis::KinesisEvent;
-
-/// The batch could not be folded whole. It comes again; what of it is folded already stays as it is.
-#[derive(Debug, thiserror::Error)]
-pub enum SalesError {
-    /// It is no batch of events.
-    #[error(transparent)]
-    Batch(#[from] BatchError),
-    /// A service did not do its part.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// The function: folds batches into a store.
 #[derive(Debug)]
@@ -35,7 +24,7 @@ impl<S: PartialStore<SalesPartial>, L: Lineage> Sales<S, L> {
     }
 
     /// Folds a batch. Records that are no valid events are counted and passed over: the archive quarantines them.
-    pub async fn handle(&self, event: KinesisEvent) -> Result<Counts, SalesError> {
+    pub async fn handle(&self, event: KinesisEvent) -> Result<Counts, InvocationError> {
         let mut counts = Counts::default();
         for batch in batch::decode(event)? {
             self.fold(&batch, &mut counts).await?;

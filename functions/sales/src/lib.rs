@@ -2,4 +2,4 @@
 
 mod handler;
 
-pub use handler::{Sales, SalesError};
+pub use handler::Sales;

@@ -16,6 +16,13 @@ for mapping in aws_lambda.list_event_source_mappings()["EventSourceMappings"]:
     )
 "#;
 
+/// The metrics' net revenue, from the archive.
+const NET_REVENUE: &str = "
+    select sum(case when event_type = 'purchase' then goods_minor else -goods_minor end) as net_revenue_minor
+    from (select event_id, arbitrary(event_type) as event_type,
+                 arbitrary(total_minor - shipping_minor - tax_minor) as goods_minor
+          from transactions group by event_id) as once";
+
 fn run(stack: &Stack, ledger: &str) -> Value {
     let flags = [
         "--rate",
@@ -112,6 +119,16 @@ async fn what_is_sent_is_counted_and_stored_once_whatever_comes_again() {
         .map(|minute| minute["orders"].as_i64().unwrap())
         .sum();
     assert_eq!(json!(orders), report["events_by_type"]["purchase"]);
+
+    let net_minor: i64 = minutes
+        .iter()
+        .map(|minute| minute["net_revenue_minor"].as_i64().unwrap())
+        .sum();
+    let said = stack.make(&["query", "--sql", NET_REVENUE]).expect_success();
+    assert!(
+        said.split_whitespace().any(|word| word == net_minor.to_string()),
+        "SQL says {said}, the metrics say {net_minor}"
+    );
 
     for query in std::fs::read_dir(repository().join("infra/athena")).unwrap() {
         let query = query.unwrap().path();
