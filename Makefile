@@ -101,8 +101,11 @@ lint: setup ## Formatting, clippy, the template, licences of dependencies
 	$(CFN_LINT)
 	@if cargo deny --version >/dev/null 2>&1; then \
 		cargo deny check --hide-inclusion-graph bans licenses sources; \
-		cargo deny check --hide-inclusion-graph advisories 2>/dev/null \
-			|| echo "advisories: not checked, or there are some; 'cargo deny check advisories' tells (it downloads the RustSec database)"; \
+		if cargo deny fetch db >/dev/null 2>&1; then \
+			cargo deny check --hide-inclusion-graph advisories; \
+		else \
+			echo "advisories: not checked, the RustSec database cannot be reached from here"; \
+		fi; \
 	else \
 		echo "cargo deny: skipped, it is not installed ('make tools' does that)"; \
 	fi

@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::account::latencies_us;
 use crate::deployment::{Deployment, sales_window};
-use crate::report::Quantiles;
+use crate::report::{Measured, Quantiles};
 use crate::run::Freshness;
 use crate::sink::Acked;
 
@@ -40,7 +40,7 @@ pub fn watch(deployment: Arc<Deployment>) -> Freshness {
     }
 }
 
-async fn measure(deployment: Arc<Deployment>, mut acked: UnboundedReceiver<Acked>) -> Option<Quantiles> {
+async fn measure(deployment: Arc<Deployment>, mut acked: UnboundedReceiver<Acked>) -> Measured {
     let mut awaited = Awaited::new();
     let mut seen_us = latencies_us();
     let mut looks = interval(INTERVAL);
@@ -55,7 +55,8 @@ async fn measure(deployment: Arc<Deployment>, mut acked: UnboundedReceiver<Acked
             _ = looks.tick() => {
                 look(&deployment, &mut awaited, &mut seen_us).await;
                 if over.is_some_and(|over| awaited.is_empty() || over.elapsed() > PATIENCE) {
-                    return awaited.is_empty().then(|| Quantiles::of_us(&seen_us));
+                    let unseen = awaited.values().flat_map(BTreeMap::values).map(Vec::len).sum::<usize>() as u64;
+                    return Measured { freshness_ms: Quantiles::of_us(&seen_us), unseen };
                 }
             }
         }

@@ -55,6 +55,11 @@ impl Plan {
                 "--measure-freshness needs --sink kinesis: nothing else is read from outside",
             ));
         }
+        if args.measure_freshness && args.start.is_some() {
+            return Err(Failure::usage(
+                "--measure-freshness measures from the time of each event: leave --start out",
+            ));
+        }
         let due = args.duration.map(|duration| due_within(args.rate, duration));
         if due == Some(0) {
             return Err(Failure::usage(

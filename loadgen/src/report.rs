@@ -56,8 +56,8 @@ pub struct Report {
     /// From the time an event was due to its acknowledgement.
     pub latency_ms: Quantiles,
     /// From the time a transaction happened until it was readable in the metrics, if measured.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub freshness_ms: Option<Quantiles>,
+    #[serde(flatten)]
+    pub freshness: Option<Measured>,
 }
 
 /// Quantiles of a time, in milliseconds. All 0 if there was nothing to measure.
@@ -73,6 +73,15 @@ pub struct Quantiles {
     pub p999: f64,
     /// The longest.
     pub max: f64,
+}
+
+/// What measuring freshness came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Of the transactions that were seen.
+    pub freshness_ms: Quantiles,
+    /// Transactions that were not readable by the time that looking ended.
+    pub unseen: u64,
 }
 
 impl Quantiles {
@@ -122,7 +131,7 @@ impl Report {
                 0.0
             },
             latency_ms: Quantiles::of_us(&account.latency_us),
-            freshness_ms: None,
+            freshness: None,
         }
     }
 
@@ -173,8 +182,11 @@ impl Report {
             )
         };
         row("latency from due time", quantiles(&self.latency_ms));
-        if let Some(freshness) = &self.freshness_ms {
-            row("freshness", quantiles(freshness));
+        if let Some(Measured { freshness_ms, unseen }) = &self.freshness {
+            row("freshness", quantiles(freshness_ms));
+            if *unseen > 0 {
+                row("  not readable in time", grouped(*unseen));
+            }
         }
         table.to_string()
     }

@@ -17,7 +17,7 @@ use crate::ledger::RunFacts;
 use crate::pacer::{Offered, Schedule, release};
 use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::report::{Quantiles, Report};
+use crate::report::{Measured, Report};
 use crate::sink::preflight::Aws;
 use crate::sink::{Acked, Lanes, kinesis, local};
 
@@ -42,7 +42,7 @@ pub struct Freshness {
     /// Gets every acknowledged transaction; closed when the run is over.
     pub acked: UnboundedSender<Acked>,
     /// What came of it, soon after the channel is closed.
-    pub result: JoinHandle<Option<Quantiles>>,
+    pub result: JoinHandle<Measured>,
 }
 
 /// Does what the plan says and prints the report. A run that was interrupted or that lost events is a failure, but it has
@@ -87,16 +87,22 @@ pub async fn run(plan: &Plan, host: Host) -> Result<Report, Failure> {
     release(&mut generator, schedule, &lanes, &control, started, &offered).await;
     let mut account = lanes.finish().await;
     let elapsed = started.elapsed();
-    helpers.iter().for_each(JoinHandle::abort);
+    let [progress, ..] = &helpers;
+    progress.abort();
 
     let mut report = Report::new(plan, offered.get(), elapsed, &account);
-    if let Some(measured) = measured {
-        report.freshness_ms = measured.await.unwrap_or_default();
-    }
     let ended_at = plan
         .began_at
         .plus_ms(i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX));
     let kept = write_ledger(plan, &report, ended_at, &mut account);
+    if let Some(measured) = measured {
+        // The ledger is kept by now, and whoever is tired of waiting gets the report.
+        report.freshness = tokio::select! {
+            measured = measured => measured.ok(),
+            () = control.stopped() => None,
+        };
+    }
+    helpers.iter().for_each(JoinHandle::abort);
     if control.cause() != Some(&Cause::PipeClosed) {
         let text = match plan.output {
             Output::Human => report.to_table(),

@@ -192,7 +192,7 @@ fn plan<P: Partial>(
         .collect();
     let mut outcome = Outcome::default();
     let mut writes: Vec<Write<P>> = Vec::new();
-    let mut next_number = own.len();
+    let mut next_number = last.map_or(0, |page| page.number + 1);
     for record in delivered.chunk_by(|a, b| a.sequence == b.sequence) {
         let Delivered {
             sequence, arrived_at, ..

@@ -25,7 +25,7 @@ pub use event::{
     ProductView, Refund, Sale, Search, Stream,
 };
 pub use rules::{
-    MAX_AHEAD_MS, MAX_AMOUNT_MINOR, MAX_EVENT_BYTES, MAX_QUANTITY, MAX_TEXT_BYTES, Rejection, Rule,
+    MAX_AHEAD_MS, MAX_AMOUNT_MINOR, MAX_EVENT_BYTES, MAX_QUANTITY, MAX_TEXT_CHARS, Rejection, Rule,
     lines_total_minor,
 };
 pub use schema::schema_of;

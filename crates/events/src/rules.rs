@@ -7,8 +7,8 @@ use crate::{MS_PER_MINUTE, Timestamp};
 pub const MAX_AMOUNT_MINOR: i64 = 1_000_000_000_000;
 /// The largest quantity of a line.
 pub const MAX_QUANTITY: i64 = 1_000_000;
-/// The longest category, query, or name or value of a filter, in bytes of UTF-8.
-pub const MAX_TEXT_BYTES: usize = 512;
+/// The longest category, query, or name or value of a filter, in characters.
+pub const MAX_TEXT_CHARS: usize = 512;
 /// The largest event, in bytes of JSON.
 pub const MAX_EVENT_BYTES: usize = 256 * 1024;
 /// How far a shopper's clock may be ahead of the stream's, in milliseconds.
@@ -43,7 +43,7 @@ pub enum Rule {
     UnknownPaymentMethod,
     /// `occurred_at` is more than `MAX_AHEAD_MS` after the arrival.
     OccurredInFuture,
-    /// A category, query or filter is longer than `MAX_TEXT_BYTES`.
+    /// A category, query or filter is longer than `MAX_TEXT_CHARS`.
     TextTooLong,
     /// An order or a checkout without a line.
     NoLines,
@@ -175,12 +175,9 @@ fn occurred_in_future(event: &Event, arrived_at: Timestamp) -> Option<String> {
 
 fn text_too_long(event: &Event, _: Timestamp) -> Option<String> {
     let too_long = |name: &str, text: &str| {
-        (text.len() > MAX_TEXT_BYTES).then(|| {
-            format!(
-                "{name} has {} bytes, at most {MAX_TEXT_BYTES} are allowed",
-                text.len()
-            )
-        })
+        let chars = text.chars().count();
+        (chars > MAX_TEXT_CHARS)
+            .then(|| format!("{name} has {chars} characters, at most {MAX_TEXT_CHARS} are allowed"))
     };
     match &event.body {
         Body::ProductView(view) => too_long("category", &view.category),

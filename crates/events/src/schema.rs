@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::event::{
     CartLine, Checkout, Compare, Envelope, EventType, Filter, ProductView, Refund, Sale, Search,
 };
-use crate::{MAX_AMOUNT_MINOR, MAX_QUANTITY, MAX_TEXT_BYTES, SCHEMA_VERSION};
+use crate::{MAX_AMOUNT_MINOR, MAX_QUANTITY, MAX_TEXT_CHARS, SCHEMA_VERSION};
 
 /// An event as one flat object. Only its schema is of use.
 #[derive(Serialize, JsonSchema)]
@@ -61,7 +61,11 @@ fn add_limits(schema: &mut Value) {
             let limits = match name.as_str() {
                 "quantity" => json!({ "minimum": 1, "maximum": MAX_QUANTITY }),
                 "items" | "lines" => json!({ "minItems": 1 }),
-                "category" | "query" => json!({ "maxLength": MAX_TEXT_BYTES }),
+                "filters" => json!({
+                    "propertyNames": { "maxLength": MAX_TEXT_CHARS },
+                    "additionalProperties": { "type": "string", "maxLength": MAX_TEXT_CHARS },
+                }),
+                "category" | "query" => json!({ "maxLength": MAX_TEXT_CHARS }),
                 name if name.ends_with("_minor") => json!({ "minimum": 0, "maximum": MAX_AMOUNT_MINOR }),
                 "user_id" | "product_id" | "results" => json!({ "maximum": i64::MAX }),
                 _ => json!({}),

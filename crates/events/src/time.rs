@@ -13,6 +13,9 @@ pub const MS_PER_HOUR: i64 = 60 * MS_PER_MINUTE;
 /// Milliseconds in a day.
 pub const MS_PER_DAY: i64 = 24 * MS_PER_HOUR;
 
+/// 0000-01-01T00:00:00Z.
+const YEAR_0_MS: i64 = -62_167_219_200_000;
+
 /// A point in time, in milliseconds since 1970-01-01T00:00:00Z. Negative before that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(jiff::Timestamp);
@@ -43,14 +46,11 @@ impl Timestamp {
             text: text.chars().take(64).collect(),
         };
         let parsed: jiff::Timestamp = text.parse().map_err(|_| error())?;
-        Self::from_ms(
-            parsed
-                .as_nanosecond()
-                .div_euclid(1_000_000)
-                .try_into()
-                .map_err(|_| error())?,
-        )
-        .ok_or_else(error)
+        let ms = i64::try_from(parsed.as_nanosecond().div_euclid(1_000_000)).map_err(|_| error())?;
+        // A year of RFC 3339 has four digits and no sign.
+        Self::from_ms(ms)
+            .filter(|time| time.as_ms() >= YEAR_0_MS)
+            .ok_or_else(error)
     }
 
     /// This time moved by `ms`; stays put at the end of the calendar.
@@ -196,6 +196,7 @@ mod tests {
             "2026-13-01T00:00:00Z",
             "2026-11-22",
             "2026-11-22T17:30:00",
+            "-005000-01-01T00:00:00Z",
         ] {
             assert!(
                 Timestamp::parse(text).unwrap_err().to_string().contains(text),

@@ -220,9 +220,9 @@ fn each_broken_rule_is_named_with_what_was_found() {
     check(
         Search,
         "/query",
-        json!("ü".repeat(257)),
+        json!("ü".repeat(513)),
         Rule::TextTooLong,
-        "514 bytes",
+        "513 characters",
     );
     check(CartCheckout, "/items", json!([]), Rule::NoLines, "items is empty");
     check(Refund, "/lines", json!([]), Rule::NoLines, "lines is empty");

@@ -63,8 +63,9 @@ impl<S: ObjectLog> Archive<S> {
     pub async fn handle(&self, event: KinesisEvent) -> Result<Counts, InvocationError> {
         let mut counts = Counts::default();
         for batch in batch::decode(event)? {
-            self.append_events(&batch, &mut counts).await?;
+            // First what is invalid: a release with other rules may retry this batch, and must not find it in neither log.
             self.append_quarantined(&batch, &mut counts).await?;
+            self.append_events(&batch, &mut counts).await?;
         }
         Ok(counts)
     }

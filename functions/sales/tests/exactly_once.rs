@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use analytics::Partial;
 use analytics::sales::{SalesPartial, Totals};
-use aws::partials::Page;
-use events::{Body, Country};
+use aws::batch;
+use aws::partials::{Delivered, Page, fold_batch};
+use aws::{InvocationError, Lineage};
+use aws_lambda_events::event::kinesis::KinesisEvent;
+use events::{Body, Country, Event, Uuid};
 use sales::Sales;
 use testkit::{Chaos, Guard, MemoryLineage, MemoryPartials, SimStream, deliver, histories};
 
@@ -105,4 +109,105 @@ fn without_the_conditional_mark_histories_go_wrong() {
         wrong.is_some(),
         "the simulator does not notice that the guard is gone"
     );
+}
+
+/// Sales on pages of three events, so that a history fills many.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct SmallPages(SalesPartial);
+
+impl Partial for SmallPages {
+    const FAMILY: &'static str = SalesPartial::FAMILY;
+
+    fn fold(&mut self, event: &Event) {
+        self.0.fold(event);
+    }
+
+    fn event_ids(&self) -> &[Uuid] {
+        self.0.event_ids()
+    }
+
+    fn is_full(&self) -> bool {
+        self.event_ids().len() >= 3
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.0.merge(&other.0);
+    }
+}
+
+/// Folds a batch into one window of all times.
+async fn fold_into_one_window(
+    store: &MemoryPartials<'_, SmallPages>,
+    lineage: &MemoryLineage<'_>,
+    event: KinesisEvent,
+) -> Result<(), InvocationError> {
+    for batch in batch::decode(event)? {
+        let delivered = batch.entries.iter().filter_map(|entry| {
+            let event = entry.outcome.as_ref().ok()?;
+            Some(Delivered {
+                sequence: &entry.sequence,
+                arrived_at: entry.arrived_at,
+                event,
+            })
+        });
+        let windows = BTreeMap::from([("sales".to_owned(), delivered.collect())]);
+        let ancestors = lineage.ancestors(&batch.stream_name, &batch.shard_id).await?;
+        fold_batch(store, &batch.shard_id, &ancestors, windows).await?;
+    }
+    Ok(())
+}
+
+#[test]
+fn histories_that_fill_many_pages_end_the_same() {
+    let mut most_pages = 0;
+    for seed in 0..histories() {
+        let stream = SimStream::transactions(seed);
+        let chaos = Chaos::new(seed);
+        let store = MemoryPartials::new(&chaos, Guard::Whole);
+        let lineage = MemoryLineage {
+            stream: &stream,
+            chaos: &chaos,
+        };
+        deliver(seed, &stream, &chaos, async |event| {
+            fold_into_one_window(&store, &lineage, event).await
+        });
+
+        let mut ids: Vec<Uuid> = store
+            .pages()
+            .iter()
+            .flat_map(|page| page.partial.event_ids().to_vec())
+            .collect();
+        ids.sort_unstable();
+        let sent = stream
+            .records()
+            .flat_map(|(_, record)| &record.events)
+            .map(|event| event.envelope.event_id);
+        assert_eq!(
+            ids,
+            sent.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>(),
+            "seed {seed}"
+        );
+        let mut by_country: BTreeMap<Country, Totals> = BTreeMap::new();
+        for ((_, country), (totals, _)) in expected(&stream) {
+            by_country.entry(country).or_default().merge(&totals);
+        }
+        let windows = store.windows();
+        let found = windows.values().flat_map(|partial| &partial.0.countries);
+        assert_eq!(
+            found
+                .map(|(country, sales)| (*country, sales.totals))
+                .collect::<BTreeMap<_, _>>(),
+            by_country,
+            "seed {seed}"
+        );
+        most_pages = most_pages.max(
+            store
+                .pages()
+                .iter()
+                .map(|page| page.number + 1)
+                .max()
+                .unwrap_or(0),
+        );
+    }
+    assert!(most_pages > 3, "no history filled more than {most_pages} pages");
 }

@@ -20,17 +20,15 @@ pub(super) struct Stored {
     pub(super) events: EventCells,
     pub(super) sales: SalesCells,
     pub(super) carts: Carts,
+    /// Records that are stored more than once: the archive broke its promise.
+    pub(super) doubled: u64,
+    /// Events that came as another record again: a producer sent them twice.
     pub(super) resent: u64,
 }
 
 /// Reads all objects that can hold events of the runs.
 pub(super) async fn read(deployment: &Deployment, sent: &Sent) -> Result<Stored, Failure> {
-    let mut reading = Reading {
-        sent,
-        stored: Stored::default(),
-        seen: HashSet::new(),
-        carts: CartIds::default(),
-    };
+    let mut reading = Reading::new(sent);
     for &stream in Stream::ALL {
         let keys = keys(deployment, stream, sent).await?;
         let mut objects = stream::iter(keys)
@@ -116,6 +114,7 @@ async fn get(deployment: &Deployment, key: &str) -> Result<Bytes, Failure> {
 struct Reading<'a> {
     sent: &'a Sent,
     stored: Stored,
+    delivered: HashSet<(String, String, Uuid)>,
     seen: HashSet<Uuid>,
     carts: CartIds,
 }
@@ -143,7 +142,17 @@ impl CartIds {
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn new(sent: &'a Sent) -> Self {
+        Self {
+            sent,
+            stored: Stored::default(),
+            delivered: HashSet::new(),
+            seen: HashSet::new(),
+            carts: CartIds::default(),
+        }
+    }
+
     fn add_object(&mut self, stream: Stream, bytes: Bytes) -> Result<(), AnyError> {
         for batch in ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()? {
             let columns = Columns(&batch?);
@@ -161,6 +170,15 @@ impl Reading<'_> {
             return Ok(());
         }
         let event_id: Uuid = columns.text("event_id", row)?.parse()?;
+        let delivery = (
+            columns.text("shard_id", row)?.to_owned(),
+            columns.text("sequence_number", row)?.to_owned(),
+            event_id,
+        );
+        if !self.delivered.insert(delivery) {
+            self.stored.doubled += 1;
+            return Ok(());
+        }
         if !self.seen.insert(event_id) {
             self.stored.resent += 1;
             return Ok(());
@@ -265,5 +283,59 @@ impl Columns<'_> {
             .map(|(quantity, price)| quantity * price)
             .sum();
         Ok((quantities.iter().sum(), goods_minor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::{Body, Device, Envelope, Event, Search, Timestamp};
+    use warehouse::{ArchivedEvent, encode};
+
+    use super::*;
+
+    fn object(sequence_number: &str) -> Bytes {
+        let event = Event {
+            envelope: Envelope {
+                event_id: Uuid::from_u128(7),
+                occurred_at: Timestamp::from_ms(0).unwrap(),
+                user_id: 1,
+                session_id: Uuid::nil(),
+                country: "US".parse().unwrap(),
+                device: Device::Mobile,
+            },
+            body: Body::Search(Search {
+                query: "x".into(),
+                results: 0,
+            }),
+        };
+        let row = ArchivedEvent {
+            event: &event,
+            arrived_at: Timestamp::from_ms(0).unwrap(),
+            shard_id: "shardId-0",
+            sequence_number,
+        };
+        encode(Stream::ProductViews, &[row]).unwrap().bytes.into()
+    }
+
+    #[test]
+    fn a_record_stored_twice_is_told_from_an_event_sent_twice() {
+        let sent = Sent {
+            minutes: BTreeSet::from([Timestamp::from_ms(0).unwrap().minute()]),
+            ..Sent::default()
+        };
+        let mut reading = Reading::new(&sent);
+        for sequence_number in ["1", "1", "2"] {
+            reading
+                .add_object(Stream::ProductViews, object(sequence_number))
+                .unwrap();
+        }
+        let Stored {
+            doubled,
+            resent,
+            events,
+            ..
+        } = reading.stored;
+        let events: u64 = events.values().map(|count| count.events).sum();
+        assert_eq!((events, doubled, resent), (1, 1, 1));
     }
 }

@@ -148,6 +148,11 @@ async fn compare(deployment: &Deployment, sent: &Sent) -> Result<Verdict, Failur
     let mut checks = sales_checks("metrics", &sent.sales, &counted);
     checks.extend(event_checks(&sent.events, &stored.events));
     checks.extend(sales_checks("archive", &sent.sales, &stored.sales));
+    checks.push(Check::new(
+        "archive records stored twice".to_owned(),
+        0,
+        signed(stored.doubled),
+    ));
     checks.extend(cart_checks(&sent.carts, &stored.carts));
     let ok = checks.iter().all(|check| check.difference == 0);
     Ok(Verdict {

@@ -9,7 +9,7 @@ use loadgen::failure::Failure;
 use loadgen::generator::Generator;
 use loadgen::ledger::{IdSum, Ledger};
 use loadgen::plan::Plan;
-use loadgen::report::Report;
+use loadgen::report::{Measured, Report};
 use loadgen::run::{Freshness, run};
 
 const FAST: &str = "--rate 100000 --events 3000 --workers 2 --output json";
@@ -323,7 +323,7 @@ async fn acknowledged_transactions_are_told_to_who_measures_freshness() {
     let plan = plan(FAST);
     let (mut host, ..) = host(Some(kinesis.aws()));
     let (acked, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-    let result = tokio::spawn(async { None });
+    let result = tokio::spawn(async { Measured::default() });
     host.freshness = Some(Freshness { acked, result });
     run(&plan, host).await.unwrap();
     let mut numbers = Vec::new();

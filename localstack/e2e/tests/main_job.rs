@@ -82,12 +82,9 @@ async fn what_is_sent_is_counted_and_stored_once_whatever_comes_again() {
     // All records come again, in other batches.
     let before = status(&stack);
     let _ = stack.python(REPLAY_ALL).expect_success();
-    eventually("the replay of all transactions", async || {
-        let logs = stack.make(&["logs", "sales", "--lines", "1000"]).expect_success();
-        let replayed: u64 = logs.lines().filter_map(replayed_in).sum();
-        (replayed >= report["events_by_type"]["purchase"].as_u64().unwrap()).then_some(())
-    })
-    .await;
+    let transactions = ["purchase", "refund"].map(|of| report["events_by_type"][of].as_u64().unwrap());
+    wait_for_logged(&stack, "sales", "Replayed", transactions.iter().sum()).await;
+    wait_for_logged(&stack, "archive", "Events", 2 * 2000).await;
     assert_verified(&stack, &ledger);
     assert_eq!(status(&stack), before);
 
@@ -140,10 +137,25 @@ async fn what_is_sent_is_counted_and_stored_once_whatever_comes_again() {
     assert!(wrong.stderr.contains("nowhere"), "{}", wrong.stderr);
 }
 
-/// The count of replayed events in a line of metrics, behind whatever the log puts before it.
-fn replayed_in(line: &str) -> Option<u64> {
+/// Waits until a function's metrics of one name come to a sum.
+async fn wait_for_logged(stack: &Stack, function: &str, metric: &str, at_least: u64) {
+    eventually(
+        &format!("{at_least} {metric} in the log of {function}"),
+        async || {
+            let logs = stack
+                .make(&["logs", function, "--lines", "5000"])
+                .expect_success();
+            let sum: u64 = logs.lines().filter_map(|line| logged(line, metric)).sum();
+            (sum >= at_least).then_some(())
+        },
+    )
+    .await;
+}
+
+/// A metric in a line of them, behind whatever the log puts before it.
+fn logged(line: &str, metric: &str) -> Option<u64> {
     let json: Value = serde_json::from_str(&line[line.find('{')?..]).ok()?;
-    json["Replayed"].as_u64()
+    json[metric].as_u64()
 }
 
 #[test]
