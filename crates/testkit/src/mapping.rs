@@ -6,6 +6,9 @@ use rand::RngExt;
 
 use crate::{Chaos, SimStream};
 
+/// More failures of one batch than there are troubles in a history mean that it can never get through.
+const MAX_ATTEMPTS: u32 = 100;
+
 /// Delivers a stream to a function until every shard is through, then lets the last writes of dead invocations land.
 ///
 /// Between two invocations of one function nothing is kept, as if each met a new environment.
@@ -30,7 +33,12 @@ pub fn deliver<E>(
         let shard = &stream.shards[n];
         let start = positions[n];
         let mut end = (start + rng.random_range(1..12)).min(shard.records.len());
-        loop {
+        for attempt in 0.. {
+            assert!(
+                attempt < MAX_ATTEMPTS,
+                "a batch of {} still fails when there is no trouble left",
+                shard.id
+            );
             let batch = stream.batch(shard, &shard.records[start..end]);
             let event: KinesisEvent = serde_json::from_value(batch).expect("a batch as Kinesis sends it");
             if let Some(Ok(())) = chaos.invoke(handle(event)) {
