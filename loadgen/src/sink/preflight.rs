@@ -6,6 +6,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::ProvideCredentials;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
@@ -87,6 +88,8 @@ impl Aws {
         let provider = self.config.credentials_provider().ok_or_else(|| missing(""))?;
         match timeout(PATIENCE, provider.provide_credentials()).await {
             Ok(Ok(_)) => Ok(()),
+            // Nothing is configured: what each provider lacks would be a page of text.
+            Ok(Err(CredentialsError::CredentialsNotLoaded(_))) => Err(missing("")),
             Ok(Err(error)) => Err(missing(&format!(" ({})", causes(&error)))),
             Err(_) => Err(missing(" within 5 seconds")),
         }
