@@ -78,7 +78,7 @@ async fn start(args: &RunArgs) -> Result<(), Failure> {
         _ => None,
     };
     let freshness = match &aws {
-        Some(aws) if args.measure_freshness => Some(freshness::watch(Arc::new(
+        Some(aws) if plan.measure_freshness => Some(freshness::watch(Arc::new(
             Deployment::open(aws, &plan.stage).await?,
         ))),
         _ => None,

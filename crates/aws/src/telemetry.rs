@@ -45,16 +45,6 @@ impl Counts {
         }
     }
 
-    /// How much was added.
-    #[must_use]
-    pub fn get(&self, dimension: &'static str, value: &str, metric: &str) -> u64 {
-        self.0
-            .get(&(dimension, value.to_owned()))
-            .and_then(|metrics| metrics.get(metric))
-            .copied()
-            .unwrap_or(0)
-    }
-
     /// Writes them, for the named function.
     pub fn emit(&self, function: &str) {
         let now_ms = SystemTime::now()
