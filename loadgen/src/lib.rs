@@ -23,4 +23,5 @@ pub mod run;
 pub mod sales;
 pub mod shell;
 pub mod sink;
+pub mod source;
 pub mod verify;

@@ -83,7 +83,7 @@ pub async fn run(plan: &Plan, host: Host) -> Result<Report, Failure> {
         })),
         tokio::spawn(bound_the_end(Arc::clone(&control), plan.delivery.drain)),
     ];
-    let mut generator = Generator::new(plan.events);
+    let mut generator = Generator::new(plan.events, plan.count);
     release(&mut generator, schedule, &lanes, &control, started, &offered).await;
     let mut account = lanes.finish().await;
     let elapsed = started.elapsed();

@@ -10,10 +10,14 @@ mod mix;
 mod random;
 mod visit;
 
+use std::time::Duration;
+
 use events::{Envelope, Event, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
 
 pub use self::mix::{Mix, MixError};
+
+use crate::source::{Content, Record, Source};
 
 use self::block::{BLOCK, BlockPlan};
 use self::catalog::Catalog;
@@ -64,6 +68,8 @@ impl Anomaly {
 pub struct Planned {
     /// Its place in the run.
     pub index: u64,
+    /// When it is due, after the start of the run.
+    pub due: Duration,
     /// The event.
     pub event: Event,
     /// Why it is anomalous, if it is.
@@ -73,6 +79,13 @@ pub struct Planned {
 }
 
 impl Config {
+    /// How long after the start event `index` is due.
+    #[must_use]
+    pub fn due(&self, index: u64) -> Duration {
+        let nanos = (u128::from(index) * 1_000_000_000).div_ceil(u128::from(self.rate.max(1)));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
     /// When event `index` happens.
     #[must_use]
     pub fn occurred_at(&self, index: u64) -> Timestamp {
@@ -130,12 +143,35 @@ pub struct Generator {
     max_lanes: u64,
     /// The block that each lane is in, by the index of its first event, with the events not yet taken.
     lanes: Vec<Option<(u64, Vec<Option<Planned>>)>>,
+    /// How many events there are to be.
+    count: u64,
+    /// The event that `next_record` gives next.
+    next: u64,
+}
+
+impl Source for Generator {
+    fn next_record(&mut self) -> Option<Record> {
+        if self.next >= self.count {
+            return None;
+        }
+        let planned = self.event(self.next);
+        self.next += 1;
+        let mut json = Vec::with_capacity(512);
+        planned.event.to_json(&mut json);
+        Some(Record {
+            stream: planned.event.stream(),
+            user_id: planned.event.envelope.user_id,
+            due: planned.due,
+            json,
+            content: Content::Event(planned),
+        })
+    }
 }
 
 impl Generator {
     /// A generator of a run's events.
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: Config, count: Option<u64>) -> Self {
         let max_lanes = config.lanes();
         let lanes = (0..max_lanes).map(|_| None).collect();
         Self {
@@ -143,6 +179,8 @@ impl Generator {
             catalog: Catalog::new(config.seed),
             max_lanes,
             lanes,
+            count: count.unwrap_or(u64::MAX),
+            next: 0,
         }
     }
 
@@ -205,6 +243,7 @@ impl Generator {
             };
             events.push(Planned {
                 index,
+                due: self.config.due(index),
                 event: Event { envelope, body },
                 anomaly: visit.anomaly.filter(|_| step == block::Step::Buy),
                 cart_steps: u32::try_from(cart_steps).unwrap_or(u32::MAX),

@@ -21,7 +21,7 @@ fn config() -> Config {
 }
 
 fn run(config: Config, count: u64) -> Vec<Planned> {
-    let mut generator = Generator::new(config);
+    let mut generator = Generator::new(config, None);
     (0..count).map(|index| generator.event(index)).collect()
 }
 
@@ -56,7 +56,7 @@ proptest! {
     #[test]
     fn any_order_of_asking_gives_the_same_events(config in any_config(), order: Vec<u16>) {
         let in_order = run(config, 2_000);
-        let mut generator = Generator::new(config);
+        let mut generator = Generator::new(config, None);
         for index in order.into_iter().map(|n| u64::from(n) % 2_000) {
             prop_assert_eq!(&generator.event(index), &in_order[usize::try_from(index)?]);
         }

@@ -24,7 +24,7 @@ fn config() -> Config {
 }
 
 fn events() -> Vec<Planned> {
-    let mut generator = Generator::new(config());
+    let mut generator = Generator::new(config(), None);
     (0..COUNT).map(|index| generator.event(index)).collect()
 }
 
@@ -204,7 +204,7 @@ fn what_failed_is_not_in_the_sums() {
 
 #[test]
 fn carts_are_forgotten_when_all_of_their_events_are_settled() {
-    let mut generator = Generator::new(config());
+    let mut generator = Generator::new(config(), None);
     let mut books = Books::default();
     let mut most = 0;
     for index in 0..100_000 {

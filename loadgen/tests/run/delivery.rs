@@ -16,7 +16,7 @@ const FAST: &str = "--rate 100000 --events 3000 --workers 2 --output json";
 
 /// The ids of all events of a plan.
 fn planned(plan: &Plan) -> Vec<Uuid> {
-    let mut generator = Generator::new(plan.events);
+    let mut generator = Generator::new(plan.events, plan.count);
     (0..plan.count.unwrap())
         .map(|index| generator.event(index).event.envelope.event_id)
         .collect()
