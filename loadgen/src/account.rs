@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 
 use crate::generator::Planned;
 use crate::ledger::Books;
+use crate::source::Content;
 
 /// The longest latency told apart from longer ones.
 const MAX_LATENCY: Duration = Duration::from_hours(4);
@@ -63,7 +64,7 @@ impl Account {
         self.latency_us
             .saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
         if let Some(books) = &mut self.books {
-            books.acknowledge(planned);
+            books.acknowledge(&Content::Event(planned.clone()));
         }
     }
 
@@ -75,7 +76,7 @@ impl Account {
         }
         self.uncertain += u64::from(uncertain);
         if let Some(books) = &mut self.books {
-            books.fail(planned);
+            books.fail(&Content::Event(planned.clone()));
         }
     }
 

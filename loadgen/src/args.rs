@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use events::Timestamp;
 
 use crate::generator::Mix;
+use crate::profile::{NAMED, PRODUCTS, RATES, USERS};
 
 /// A load generator for Kinesis that accounts for every event.
 #[derive(Debug, Parser)]
@@ -33,11 +34,21 @@ pub enum Command {
 /// Flags of `run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// Events a second; event i is due i/RATE seconds after the start, however slow the sink.
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    pub rate: u64,
+    /// What the shop and its traffic are like: globalmart, realistic, flash-sale, spike, ramp, soak, or a TOML file. The flags
+    /// below override it.
+    #[arg(long, value_name = "NAME|FILE", default_value = NAMED[0].0)]
+    pub profile: String,
 
-    /// How long to go on, such as 60s, 5m or 1h. Every event due by then is sent. Without it and --events: until Ctrl-C.
+    /// Print the profile with all flags applied, as a TOML file that --profile takes, and do nothing else.
+    #[arg(long)]
+    pub print_config: bool,
+
+    /// Events a second; each is due at its time after the start, however slow the sink.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(RATES))]
+    pub rate: Option<u64>,
+
+    /// How long to go on, such as 60s, 5m or 1h. Every event due by then is sent. Without it and --events: as long as the
+    /// profile's stages, or until Ctrl-C.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
 
@@ -45,7 +56,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub events: Option<u64>,
 
-    /// The same seed, --start, --rate, --users, --products and --mix give the same events, byte for byte.
+    /// The same seed, --start and profile (with its overrides) give the same events, byte for byte.
     #[arg(long, value_name = "N", default_value_t = 42)]
     pub seed: u64,
 
@@ -58,16 +69,33 @@ pub struct RunArgs {
     pub workers: u16,
 
     /// How many shoppers there are.
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(10_000..=10_000_000))]
-    pub users: u64,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(USERS))]
+    pub users: Option<u64>,
 
     /// How many products there are.
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1_000..=250_000))]
-    pub products: u64,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(PRODUCTS))]
+    pub products: Option<u64>,
 
-    /// Percentages of views/carts/transactions.
-    #[arg(long, value_name = "V/C/T", default_value_t = Mix::default())]
-    pub mix: Mix,
+    /// Percentages of views/carts/transactions; takes the place of the profile's funnel.
+    #[arg(long, value_name = "V/C/T")]
+    pub mix: Option<Mix>,
+
+    /// Purchases that are anomalous: high value or quantity, velocity bursts, card testing, country hopping. Which ones
+    /// they are stands in the ledger only.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub anomaly_rate: Option<f64>,
+
+    /// Records that break a rule of the contract.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub bad_event_rate: Option<f64>,
+
+    /// Events that are sent twice, as trackers do.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub duplicate_rate: Option<f64>,
+
+    /// Visits whose events come 1 to 128 minutes after they happened.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub late_rate: Option<f64>,
 
     /// Which deployment to send to: the streams are globalmart-STAGE-product-views, -cart-events and -transactions.
     #[arg(long, value_name = "NAME", default_value = "dev", value_parser = stage)]
@@ -176,8 +204,20 @@ impl FromStr for SinkArg {
     }
 }
 
+/// A share of a whole: 2% or 0.02.
+fn share(text: &str) -> Result<f64, String> {
+    let (number, parts) = match text.strip_suffix('%') {
+        Some(percent) => (percent.trim_end(), 100.0),
+        None => (text, 1.0),
+    };
+    let share = number.parse::<f64>().map(|number| number / parts).ok();
+    share
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "a share is a percentage such as 2%, or a number from 0 to 1 such as 0.02".to_owned())
+}
+
 /// A time with units: 90s, 1m30s, 250ms, 1h.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let error = || "a time is a number with a unit, such as 60s, 5m, 1h or 1h30m".to_owned();
     let mut total = Duration::ZERO;
     let mut rest = text;
@@ -249,6 +289,17 @@ mod tests {
             "1ß",
         ] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn shares_are_percentages_or_numbers_up_to_1() {
+        assert_eq!(share("2%"), Ok(0.02));
+        assert_eq!(share("0.5 %"), Ok(0.005));
+        assert_eq!(share("0.02"), Ok(0.02));
+        assert_eq!(share("0"), Ok(0.0));
+        for text in ["", "2", "-1%", "101%", "NaN", "%"] {
+            assert!(share(text).is_err(), "{text}");
         }
     }
 

@@ -15,7 +15,7 @@ pub use self::books::Books;
 use crate::generator::Anomaly;
 
 /// The form of the file.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// What a run sent and saw acknowledged. Only acknowledged events are in the counts and sums.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,8 +40,10 @@ pub struct Ledger {
     pub minutes: Vec<MinuteFacts>,
     /// What became of the carts.
     pub carts: Carts,
-    /// The anomalous purchases, by event id.
+    /// The anomalous purchases, by time.
     pub anomalies: Vec<AnomalyFact>,
+    /// What went wrong on purpose, and was acknowledged.
+    pub faults: FaultFacts,
 }
 
 /// What was run.
@@ -63,7 +65,7 @@ pub struct RunFacts {
     pub sink: String,
     /// Events a second.
     pub rate: u64,
-    /// Percentages of views/carts/transactions.
+    /// Percentages of views/carts/transactions, or the name of a profile with a funnel.
     pub mix: String,
     /// How many shoppers there were.
     pub users: u64,
@@ -136,10 +138,27 @@ pub struct Carts {
 /// A purchase that is anomalous.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AnomalyFact {
+    /// When it happened.
+    pub occurred_at: Timestamp,
     /// The purchase's event.
     pub event_id: Uuid,
+    /// Who bought.
+    pub user_id: u64,
     /// In which way.
     pub kind: Anomaly,
+    /// Purchases that belong together have the same number.
+    pub group: u64,
+}
+
+/// What went wrong on purpose.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultFacts {
+    /// Events that came long after they happened. They count as any other.
+    pub late: u64,
+    /// Second copies of events. They count for nothing.
+    pub duplicates: u64,
+    /// Records that break a rule, by its name. They count for nothing, and belong into quarantine.
+    pub bad: BTreeMap<String, u64>,
 }
 
 impl Ledger {

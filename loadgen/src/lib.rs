@@ -17,6 +17,7 @@ pub mod generator;
 pub mod ledger;
 pub mod pacer;
 pub mod plan;
+pub mod profile;
 pub mod progress;
 pub mod report;
 pub mod run;

@@ -8,8 +8,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::control::Control;
-use crate::generator::Generator;
 use crate::sink::{Lanes, Record};
+use crate::source::{Content, Source};
 
 /// Events due since the last tick are released together: a timer each would cost more than making them.
 const TICK: Duration = Duration::from_millis(1);
@@ -62,8 +62,7 @@ impl Offered {
 /// Releases the events of the schedule into the lanes, until it ends or the run is stopped. A full queue holds the next
 /// events up; they keep the time that they were due.
 pub async fn release(
-    generator: &mut Generator,
-    schedule: Schedule,
+    source: &mut impl Source,
     lanes: &Lanes,
     control: &Control,
     started: Instant,
@@ -72,18 +71,23 @@ pub async fn release(
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut next = 0;
-    while next < schedule.count && !control.is_stopped() {
+    let mut waiting = source.next_record();
+    while waiting.is_some() && !control.is_stopped() {
         tokio::select! {
             _ = ticks.tick() => {}
             () = control.stopped() => return,
         }
-        let due = schedule.due_by(started.elapsed());
-        while next < due && !control.is_stopped() {
-            let planned = generator.event(next);
+        while let Some(due) =
+            waiting.take_if(|record| record.due <= started.elapsed() && !control.is_stopped())
+        {
+            waiting = source.next_record();
+            let Content::Event(planned) = due.content else {
+                continue;
+            };
             let queue = lanes.queue(&planned.event);
             let record = Box::new(Record {
                 planned,
-                due: started + schedule.due_after(next),
+                due: started + due.due,
             });
             // Counted first: what a lane has settled was offered, at any instant.
             offered.0.store(next + 1, Ordering::Relaxed);

@@ -1,13 +1,12 @@
 //! What a run is going to do: the flags, checked against each other and against the clock.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
 use events::{MAX_AHEAD_MS, Stream, Timestamp};
+use std::path::{Path, PathBuf};
 
 use crate::args::{Output, RunArgs, SinkArg};
 use crate::failure::Failure;
-use crate::generator::Config;
+use crate::generator::{Config, Limit};
+use crate::profile::Profile;
 use crate::sink::Delivery;
 
 /// A run that can be started.
@@ -17,8 +16,12 @@ pub struct Plan {
     pub events: Config,
     /// When the run was started, whatever time its events have.
     pub began_at: Timestamp,
-    /// How many events there are; `None`: until interrupted.
-    pub count: Option<u64>,
+    /// Records a second, on average.
+    pub rate: u64,
+    /// Where it ends.
+    pub limit: Limit,
+    /// Percentages of views/carts/transactions, or the funnel's profile.
+    pub shape: String,
     /// The deployment.
     pub stage: String,
     /// Where the events go.
@@ -60,28 +63,35 @@ impl Plan {
                 "--measure-freshness measures from the time of each event: leave --start out",
             ));
         }
-        let due = args.duration.map(|duration| due_within(args.rate, duration));
-        if due == Some(0) {
-            return Err(Failure::usage(
-                "--duration is shorter than the time of one event at this --rate: make either larger",
-            ));
-        }
+        let profile = effective_profile(args)?;
+        let traffic = profile.check()?;
+        let limit = Limit {
+            records: args.events,
+            duration: args.duration.or_else(|| profile.duration()),
+        };
         if let Some(path) = &args.ledger {
             check_ledger_path(path)?;
         }
         Ok(Self {
             began_at: now,
+            rate: profile.traffic.rate,
+            limit,
+            shape: profile
+                .traffic
+                .mix
+                .map_or_else(|| args.profile.clone(), |mix| mix.to_string()),
             events: Config {
                 seed: args.seed,
                 start,
-                rate: args.rate,
-                users: args.users,
-                products: args.products,
-                mix: args.mix,
-            },
-            count: match (args.events, due) {
-                (Some(events), Some(due)) => Some(events.min(due)),
-                (events, due) => events.or(due),
+                rate: profile.traffic.rate as f64,
+                curve: profile.curve(),
+                users: profile.shop.users,
+                products: profile.shop.products,
+                traffic,
+                visit: profile.traffic.visit,
+                anomaly_rate: profile.anomalies.rate,
+                sale: profile.sale,
+                faults: profile.faults,
             },
             stage: args.stage.clone(),
             sink: args.sink.clone(),
@@ -111,9 +121,21 @@ impl Plan {
     }
 }
 
-/// How many events a duration has: the last one is due before its end.
-fn due_within(rate: u64, duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis() * u128::from(rate) / 1_000).unwrap_or(u64::MAX)
+/// The profile that the flags name, with what other flags say instead.
+pub fn effective_profile(args: &RunArgs) -> Result<Profile, Failure> {
+    let mut profile = Profile::load(&args.profile)?;
+    let set = |to: &mut f64, flag: Option<f64>| *to = flag.unwrap_or(*to);
+    profile.traffic.rate = args.rate.unwrap_or(profile.traffic.rate);
+    profile.shop.users = args.users.unwrap_or(profile.shop.users);
+    profile.shop.products = args.products.unwrap_or(profile.shop.products);
+    if let Some(mix) = args.mix {
+        (profile.traffic.mix, profile.traffic.funnel) = (Some(mix), None);
+    }
+    set(&mut profile.anomalies.rate, args.anomaly_rate);
+    set(&mut profile.faults.bad, args.bad_event_rate);
+    set(&mut profile.faults.duplicate, args.duplicate_rate);
+    set(&mut profile.faults.late, args.late_rate);
+    Ok(profile)
 }
 
 /// A ledger that can't be written is better known before the run than after it.
@@ -140,8 +162,11 @@ fn check_ledger_path(path: &Path) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::args::{Cli, Command};
+    use crate::generator::{Mix, Traffic};
 
     fn plan(flags: &str) -> Result<Plan, Failure> {
         let now = Timestamp::parse("2026-11-22T17:30:00Z").unwrap();
@@ -153,14 +178,32 @@ mod tests {
     }
 
     #[test]
-    fn whichever_of_events_and_duration_ends_first() {
-        let count = |flags| plan(flags).unwrap().count;
-        assert_eq!(count(""), None);
-        assert_eq!(count("--duration 60s"), Some(30_000));
-        assert_eq!(count("--events 7"), Some(7));
-        assert_eq!(count("--events 7 --duration 60s"), Some(7));
-        assert_eq!(count("--events 40000 --duration 60s"), Some(30_000));
-        assert_eq!(count("--rate 3 --duration 1s500ms"), Some(4));
+    fn flags_override_the_profile() {
+        let flags = "--profile realistic --mix 60/30/10 --users 20000 --bad-event-rate 1% --events 7";
+        let Plan {
+            events, limit, rate, ..
+        } = plan(flags).unwrap();
+        assert_eq!(events.traffic, Traffic::Mix(Mix::default()));
+        assert_eq!((events.users, events.products, rate), (20_000, 50_000, 500));
+        assert_eq!((events.faults.bad, events.anomaly_rate), (0.01, 0.02));
+        assert_eq!(
+            limit,
+            Limit {
+                records: Some(7),
+                duration: None
+            }
+        );
+    }
+
+    #[test]
+    fn a_run_is_as_long_as_its_stages_unless_told_otherwise() {
+        let duration = |flags| plan(flags).unwrap().limit.duration;
+        assert_eq!(duration(""), None);
+        assert_eq!(duration("--profile spike"), Some(Duration::from_secs(150)));
+        assert_eq!(
+            duration("--profile spike --duration 5s"),
+            Some(Duration::from_secs(5))
+        );
     }
 
     #[test]
@@ -179,7 +222,8 @@ mod tests {
     fn what_makes_no_run_is_wrong_usage() {
         for flags in [
             "--start 1969-12-31T23:59:59Z",
-            "--rate 1 --duration 999ms",
+            "--anomaly-rate 50%",
+            "--profile nowhere.toml",
             "--ledger /nowhere/at/all/ledger.json",
             "--ledger /",
             "--sink null --measure-freshness",

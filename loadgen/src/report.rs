@@ -103,9 +103,7 @@ impl Report {
     /// The report of a run that took `elapsed`.
     #[must_use]
     pub fn new(plan: &Plan, offered: u64, elapsed: Duration, account: &Account) -> Self {
-        let elapsed_s = elapsed
-            .as_secs_f64()
-            .max(offered as f64 / plan.events.rate as f64);
+        let elapsed_s = elapsed.as_secs_f64().max(offered as f64 / plan.rate as f64);
         let acknowledged = account.acknowledged_total();
         Self {
             schema_version: SCHEMA_VERSION,
@@ -113,7 +111,10 @@ impl Report {
             stage: plan.stage.clone(),
             sink: plan.sink_name().to_owned(),
             start: plan.events.start,
-            end: plan.events.occurred_at(offered.saturating_sub(1)),
+            end: plan
+                .events
+                .start
+                .plus_ms(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)),
             offered,
             acknowledged,
             failed: account.failed_total(),
@@ -124,7 +125,7 @@ impl Report {
             bytes: account.bytes,
             events_by_type: account.acknowledged.clone(),
             elapsed_s: rounded(elapsed_s),
-            target_rate: plan.events.rate,
+            target_rate: plan.rate,
             achieved_rate: if elapsed_s > 0.0 {
                 rounded(acknowledged as f64 / elapsed_s)
             } else {

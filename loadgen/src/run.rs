@@ -69,7 +69,7 @@ pub async fn run(plan: &Plan, host: Host) -> Result<Report, Failure> {
     drop(acked);
 
     let (started, offered) = (Instant::now(), Offered::default());
-    let schedule = Schedule::new(plan.events.rate, plan.count);
+    let schedule = Schedule::new(plan.rate, plan.limit.records);
     let progress = Progress {
         started,
         schedule,
@@ -83,8 +83,8 @@ pub async fn run(plan: &Plan, host: Host) -> Result<Report, Failure> {
         })),
         tokio::spawn(bound_the_end(Arc::clone(&control), plan.delivery.drain)),
     ];
-    let mut generator = Generator::new(plan.events, plan.count);
-    release(&mut generator, schedule, &lanes, &control, started, &offered).await;
+    let mut generator = Generator::new(plan.events.clone(), plan.limit);
+    release(&mut generator, &lanes, &control, started, &offered).await;
     let mut account = lanes.finish().await;
     let elapsed = started.elapsed();
     let [progress, ..] = &helpers;
@@ -167,8 +167,8 @@ fn write_ledger(
         end: report.end,
         stage: report.stage.clone(),
         sink: report.sink.clone(),
-        rate: plan.events.rate,
-        mix: plan.events.mix.to_string(),
+        rate: plan.rate,
+        mix: plan.shape.clone(),
         sent_from: plan.began_at,
         sent_to: ended_at,
         users: plan.events.users,

@@ -1,226 +1,196 @@
-//! The plan of a block: a hundred events that hold exactly the mix, split into visits, and the order they come in.
+//! A block: visits that are on at the same time, step by step, and who is on them.
 
-use super::mix::Mix;
-use super::random::Dice;
+use events::{Body, Refund, Timestamp};
 
-/// Events in a block.
-pub(super) const BLOCK: u64 = 100;
-/// Transactions of a hundred that are refunds.
-const REFUNDS_PERCENT: u32 = 4;
-/// Views of a visit that never fills a cart.
-const VIEWS_PER_BROWSER: u32 = 8;
-/// Carts of a hundred left behind with something to spare that get as far as the till.
-const LEFT_AT_THE_TILL_PERCENT: u64 = 30;
+use super::anomaly;
+use super::dice::{Dice, Purpose};
+use super::outline::{Ending, Outline, outlines};
+use super::place::Place;
+use super::shop::Shop;
+use super::visit::{Visit, refund};
+use super::{Config, Planned};
 
 /// The length of a block on the clock that orders its steps.
-const BLOCK_TICKS: u64 = 1_000_000;
-/// How long a visit lasts on that clock, but for a refund, which may come until the block's end.
+const BLOCK_TICKS: u64 = 1 << 32;
+/// How long a visit lasts on that clock.
 const VISIT_TICKS: u64 = BLOCK_TICKS / 4;
+/// Users that might come for each visit of a block; who comes depends on how active they are.
+pub(super) const USERS_PER_VISIT: u64 = 4;
 
-/// What a visitor does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Looks around: a view, a search, a filter or a comparison.
-    Look,
-    /// Puts the first product into the cart.
-    Fill,
-    /// Adds to the cart, changes or removes something in it.
-    Change,
-    /// Goes to the till.
-    Checkout,
-    /// Pays.
-    Buy,
-    /// Gives back.
-    Refund,
+/// What all blocks of a run have in common.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) config: Config,
+    pub(super) shop: Shop,
+    pub(super) mean_purchases: f64,
 }
 
-impl Step {
-    /// Whether the step belongs to the life of the cart, which ends with its purchase.
-    pub(super) fn is_of_cart(self) -> bool {
-        matches!(self, Self::Fill | Self::Change | Self::Checkout | Self::Buy)
+/// A block's visits in outline, and the day that they are on.
+struct Cast {
+    outlines: Vec<Outline>,
+    dice: Dice,
+    day: Timestamp,
+}
+
+/// A block under way.
+pub(super) struct Block {
+    place: Place,
+    cast: Cast,
+    shoppers: Vec<u64>,
+    /// Whose turn it is, event by event.
+    turns: Vec<u16>,
+    next: usize,
+    visits: Vec<Option<Box<Visit>>>,
+}
+
+impl Cast {
+    fn new(world: &World, place: &Place) -> Self {
+        let Config { seed, traffic, .. } = world.config;
+        let mut dice = Dice::new(seed, Purpose::Block, place.ordinal);
+        let left_tenths = u32::try_from(dice.between(3, 6)).unwrap_or(3);
+        let quota = traffic.quota(place.ordinal, left_tenths);
+        let rate = world.config.anomaly_rate;
+        let injected = anomaly::of_block(seed, place.ordinal, quota.purchases, world.mean_purchases, rate);
+        Self {
+            outlines: outlines(quota, &injected, &mut dice),
+            dice,
+            day: world.config.about(place),
+        }
+    }
+
+    /// Who is on the first `count` visits: different people, and none of them on a visit of another block of the wave. Each
+    /// block draws from another slice of the lane's users, so that hardly anybody is back soon.
+    fn shoppers(&self, world: &World, place: &Place, count: usize) -> Vec<u64> {
+        let mut dice = Dice::new(world.config.seed, Purpose::Shoppers, place.ordinal);
+        let users = world.shop.users_at(self.day);
+        let own = users.saturating_sub(place.lane).div_ceil(place.lanes).max(1);
+        let wanted = (self.outlines.len() as u64).max(1) * USERS_PER_VISIT;
+        let slices = (own / wanted).max(1);
+        let slice = place
+            .round()
+            .rem_euclid(i64::try_from(slices).unwrap_or(i64::MAX))
+            .unsigned_abs();
+        let mut shoppers: Vec<u64> = Vec::with_capacity(count);
+        for outline in &self.outlines[..count] {
+            let user_id = match shoppers.last() {
+                Some(same) if outline.follows() => *same,
+                _ => loop {
+                    let user_id = 1 + place.lane + place.lanes * (slice + slices * dice.below(own / slices));
+                    if !shoppers.contains(&user_id) && world.shop.comes(user_id, &mut dice) {
+                        break user_id;
+                    }
+                },
+            };
+            shoppers.push(user_id);
+        }
+        shoppers
+    }
+
+    fn visit(&self, world: &World, place: &Place, n: usize, user_id: u64) -> Visit {
+        let number = place.ordinal.wrapping_mul(1 << 16).wrapping_add(n as i64);
+        let dice = Dice::new(world.config.seed, Purpose::Visit, number);
+        Visit::new(
+            world,
+            &self.outlines[n],
+            world.shop.shopper(user_id),
+            self.day,
+            dice,
+        )
     }
 }
 
-/// How a visit ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
-    Browse,
-    LeaveCart,
-    Buy { refund: bool },
-}
+impl Block {
+    pub(super) fn new(world: &World, place: Place) -> Self {
+        let mut cast = Cast::new(world, &place);
+        let turns = turns(&cast.outlines, &mut cast.dice);
+        let shoppers = cast.shoppers(world, &place, cast.outlines.len());
+        let visits = cast.outlines.iter().map(|_| None).collect();
+        Self {
+            place,
+            cast,
+            shoppers,
+            turns,
+            next: 0,
+            visits,
+        }
+    }
 
-/// What a visit is made of.
-#[derive(Clone, Copy, Debug)]
-struct Outline {
-    ending: Ending,
-    looks: u32,
-    changes: u32,
-}
+    /// The block's next event, which is the run's `index`-th. There must be one left.
+    pub(super) fn take(&mut self, world: &World, index: u64, now: Timestamp) -> Planned {
+        let n = usize::from(self.turns[self.next]);
+        self.next += 1;
+        let outline = self.cast.outlines[n];
+        if let Ending::GiveBack { order } = outline.ending {
+            return self.give_back(world, index, order, now);
+        }
+        let visit = self.visits[n]
+            .get_or_insert_with(|| Box::new(self.cast.visit(world, &self.place, n, self.shoppers[n])));
+        let planned = visit.take(world, index, now, &outline);
+        if visit.is_over() {
+            self.visits[n] = None;
+        }
+        planned
+    }
 
-/// The steps of each visit in a block, and the block's positions in order, each as the visit whose turn it is.
-pub(super) struct BlockPlan {
-    pub(super) visits: Vec<Vec<Step>>,
-    pub(super) turns: Vec<usize>,
-}
-
-impl BlockPlan {
-    pub(super) fn new(mix: Mix, dice: &mut Dice) -> Self {
-        let visits: Vec<Vec<Step>> = outlines(mix, dice)
+    /// Gives back an order of days ago. It is made once more, as it was made then.
+    fn give_back(&self, world: &World, index: u64, order: u32, now: Timestamp) -> Planned {
+        let then = world.config.refunded(&self.place);
+        let cast = Cast::new(world, &then);
+        let buyers = cast
+            .outlines
             .iter()
-            .map(|outline| steps(outline, dice))
-            .collect();
-        let turns = turns(&visits, dice);
-        Self { visits, turns }
-    }
-}
-
-/// Splits a hundred events into visits.
-fn outlines(mix: Mix, dice: &mut Dice) -> Vec<Outline> {
-    let of_hundred = u32::try_from(dice.below(100)).unwrap_or(0);
-    let refunds = ((mix.transactions() * REFUNDS_PERCENT + of_hundred) / 100).min(mix.transactions() / 2);
-    let purchases = mix.transactions() - refunds;
-    let spare = mix.carts() - 2 * purchases;
-    let left_behind = match spare {
-        0 => 0,
-        _ => (spare * u32::try_from(dice.between(3, 6)).unwrap_or(3)).div_ceil(10),
-    };
-    let carts = purchases + left_behind;
-    let browsers = if carts == 0 {
-        mix.views().div_ceil(VIEWS_PER_BROWSER)
-    } else {
-        mix.views() / VIEWS_PER_BROWSER
-    };
-
-    let visit = |ending| Outline {
-        ending,
-        looks: 0,
-        changes: 0,
-    };
-    let mut outlines = Vec::new();
-    outlines.extend((0..purchases).map(|n| visit(Ending::Buy { refund: n < refunds })));
-    outlines.extend((0..left_behind).map(|_| visit(Ending::LeaveCart)));
-    outlines.extend((0..browsers).map(|_| visit(Ending::Browse)));
-    for _ in 0..spare - left_behind {
-        let lucky = dice.below(u64::from(carts));
-        outlines[usize::try_from(lucky).unwrap_or(0)].changes += 1;
-    }
-    dice.shuffle(&mut outlines);
-    for n in 0..mix.views() as usize {
-        let lucky = if n < outlines.len() {
-            n
-        } else {
-            dice.index(outlines.len())
+            .filter(|outline| outline.ending == Ending::Buy)
+            .count();
+        let n = (order as usize).min(buyers - 1);
+        let user_id = cast.shoppers(world, &then, n + 1)[n];
+        let mut visit = cast.visit(world, &then, n, user_id);
+        let (bought, dice) = visit.to_the_end(world);
+        let Body::Purchase(sale) = &bought else {
+            unreachable!("who buys ends with a purchase")
         };
-        outlines[lucky].looks += 1;
+        let body = Body::Refund(Refund {
+            refunded_transaction_id: sale.transaction_id,
+            sale: refund(sale, dice),
+        });
+        visit.after_the_visit(world, index, now, body)
     }
-    outlines
 }
 
-/// Puts what a visit is made of into an order that makes sense.
-fn steps(outline: &Outline, dice: &mut Dice) -> Vec<Step> {
-    let looks = outline.looks as usize;
-    if outline.ending == Ending::Browse {
-        return vec![Step::Look; looks];
-    }
-    let looks_first = looks - dice.index(looks.max(1));
-    let mut changes = outline.changes as usize;
-    let at_the_till = match outline.ending {
-        Ending::LeaveCart if changes > 0 && dice.percent(LEFT_AT_THE_TILL_PERCENT) => {
-            changes -= 1;
-            true
-        }
-        ending => matches!(ending, Ending::Buy { .. }),
-    };
-    let mut steps = vec![Step::Look; looks_first];
-    steps.push(Step::Fill);
-    let from = steps.len();
-    steps.extend((looks_first..looks).map(|_| Step::Look));
-    steps.extend((0..changes).map(|_| Step::Change));
-    dice.shuffle(&mut steps[from..]);
-    if at_the_till {
-        steps.push(Step::Checkout);
-    }
-    if let Ending::Buy { refund } = outline.ending {
-        steps.push(Step::Buy);
-        steps.extend(refund.then_some(Step::Refund));
-    }
-    steps
-}
-
-/// Interleaves the visits: their starts are spread over the block, and each keeps its own order.
-fn turns(visits: &[Vec<Step>], dice: &mut Dice) -> Vec<usize> {
+/// Interleaves the visits: their starts are spread over the block, and each keeps its own order. Visits that follow each other
+/// share the time of one.
+fn turns(outlines: &[Outline], dice: &mut Dice) -> Vec<u16> {
     let latest_start = BLOCK_TICKS - VISIT_TICKS;
-    let mut ticks = Vec::with_capacity(100);
-    for (visit, steps) in visits.iter().enumerate() {
-        let start = (visit as u64 * latest_start + dice.below(latest_start)) / visits.len() as u64;
-        let mut own: Vec<u64> = steps.iter().map(|_| start + dice.below(VISIT_TICKS)).collect();
+    let mut order: Vec<u64> = (0..outlines.len() as u64).collect();
+    dice.shuffle(&mut order);
+    let mut turns = Vec::with_capacity(outlines.iter().map(|outline| outline.events() as usize).sum());
+    let mut own = Vec::new();
+    let mut group_start = 0;
+    for (n, outline) in outlines.iter().enumerate() {
+        let (start, length) = match outline.injected {
+            Some(injected) => {
+                let length = VISIT_TICKS / u64::from(injected.kind.purchases());
+                if injected.member == 0 {
+                    group_start = start_of(order[n], outlines.len(), latest_start, dice);
+                }
+                (group_start + u64::from(injected.member) * length, length)
+            }
+            None => (
+                start_of(order[n], outlines.len(), latest_start, dice),
+                VISIT_TICKS,
+            ),
+        };
+        own.clear();
+        own.extend((0..outline.events()).map(|_| start + dice.below(length)));
         own.sort_unstable();
-        if let (Some(Step::Refund), Some(tick)) = (steps.last(), own.last_mut()) {
-            *tick += dice.below(BLOCK_TICKS - *tick);
-        }
-        ticks.extend(own.into_iter().map(|tick| (tick, visit)));
+        turns.extend(own.iter().map(|tick| tick << 16 | n as u64));
     }
-    ticks.sort_unstable();
-    ticks.into_iter().map(|(_, visit)| visit).collect()
+    turns.sort_unstable();
+    turns
+        .into_iter()
+        .map(|turn: u64| (turn & 0xFFFF) as u16)
+        .collect()
 }
 
-#[cfg(test)]
-pub(super) mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::generator::random::Purpose;
-
-    prop_compose! {
-        pub(in crate::generator) fn any_mix()(transactions in 0..=33_u32)
-            (carts in 2 * transactions..=100 - transactions, transactions in Just(transactions)) -> Mix {
-            Mix::new(100 - carts - transactions, carts, transactions).unwrap()
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_block_holds_exactly_the_mix(mix in any_mix(), seed: u64) {
-            let plan = BlockPlan::new(mix, &mut Dice::new(seed, Purpose::Block, 0));
-            let count = |wanted: &[Step]| plan.visits.iter().flatten().filter(|step| wanted.contains(step)).count();
-            prop_assert_eq!(count(&[Step::Look]), mix.views() as usize);
-            prop_assert_eq!(count(&[Step::Fill, Step::Change, Step::Checkout]), mix.carts() as usize);
-            prop_assert_eq!(count(&[Step::Buy, Step::Refund]), mix.transactions() as usize);
-            prop_assert_eq!(plan.turns.len(), 100);
-        }
-
-        #[test]
-        fn each_visit_has_as_many_turns_as_steps(mix in any_mix(), seed: u64) {
-            let plan = BlockPlan::new(mix, &mut Dice::new(seed, Purpose::Block, 0));
-            for (visit, steps) in plan.visits.iter().enumerate() {
-                prop_assert_eq!(plan.turns.iter().filter(|turn| **turn == visit).count(), steps.len());
-            }
-        }
-
-        #[test]
-        fn purchases_come_after_a_fill_and_a_checkout(mix in any_mix(), seed: u64) {
-            let plan = BlockPlan::new(mix, &mut Dice::new(seed, Purpose::Block, 0));
-            for steps in &plan.visits {
-                if let Some(bought) = steps.iter().position(|step| *step == Step::Buy) {
-                    prop_assert_eq!(steps[bought - 1], Step::Checkout);
-                    prop_assert!(steps[..bought].contains(&Step::Fill));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn refunds_are_a_few_percent_of_transactions() {
-        let refunds: usize = (0..1_000)
-            .map(|n| BlockPlan::new(Mix::default(), &mut Dice::new(42, Purpose::Block, n)))
-            .map(|plan| {
-                plan.visits
-                    .iter()
-                    .flatten()
-                    .filter(|step| **step == Step::Refund)
-                    .count()
-            })
-            .sum();
-        assert!((350..450).contains(&refunds), "{refunds} of 10,000");
-    }
+fn start_of(place: u64, visits: usize, latest: u64, dice: &mut Dice) -> u64 {
+    (place * latest + dice.below(latest)) / visits as u64
 }

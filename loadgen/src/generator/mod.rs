@@ -1,278 +1,262 @@
-//! The events of a run: event i is a function of (configuration, i) alone. No clock, no I/O.
+//! The events of a run: a function of its configuration. No clock, no I/O.
 //!
-//! Events are planned in blocks of a hundred, each with exactly the mix, and several blocks are in flight side by side, as
-//! lanes: event i belongs to lane i mod L, so that a visit spans many seconds. A run begins with one lane and doubles them
-//! up to L, so that short runs hold the mix as well.
+//! Events are planned in blocks, each with exactly the traffic that is asked for: so many visits of each outcome, so many
+//! views, cart events and transactions. Several blocks are in flight side by side, and a visit is a state machine that takes
+//! a step whenever its turn comes. Whatever is needed of a shopper, a product or an order of days ago is computed anew, so
+//! memory holds the visits in progress and nothing else.
 
+mod anomaly;
 mod block;
-mod catalog;
+mod calendar;
+mod dice;
+mod faults;
 mod mix;
-mod random;
+mod outline;
+mod place;
+mod schedule;
+pub mod shop;
+mod traffic;
 mod visit;
 
 use std::time::Duration;
 
-use events::{Envelope, Event, Timestamp, Uuid};
+use events::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use self::anomaly::{Anomaly, Injected};
+pub use self::faults::FaultRates;
 pub use self::mix::{Mix, MixError};
+pub use self::schedule::{Curve, Stage};
+pub use self::traffic::{Funnel, FunnelError, Traffic};
 
+use self::block::{Block, USERS_PER_VISIT, World};
+use self::dice::{Dice, Purpose};
+use self::faults::{Pending, bad_record};
+use self::place::{Layout, Place};
+use self::schedule::Schedule;
+use self::shop::Shop;
 use crate::source::{Content, Record, Source};
 
-use self::block::{BLOCK, BlockPlan};
-use self::catalog::Catalog;
-use self::random::{Dice, Purpose, hash};
-use self::visit::Visit;
-
-/// How long a block lasts at most; a visit takes about a quarter of it.
-const BLOCK_SECONDS: u64 = 20;
 /// Blocks in flight at most, whatever the rate: they are held in memory.
 const MAX_LANES: u64 = 256;
-/// No two lanes share a shopper, so that nobody is in two places; each has at least this many.
-const SHOPPERS_PER_LANE: u64 = 128;
+/// Visits of blocks in flight at most, for the same reason.
+const MAX_VISITS: u64 = 32_768;
+/// After how many days orders come back, each as often as the others.
+const REFUND_DAYS: [f64; 8] = [1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 14.0, 21.0];
+/// Most events are shorter than this.
+const JSON_BYTES: usize = 512;
+const SECONDS_PER_DAY: f64 = 86_400.0;
 
 /// What the events of a run depend on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Where chance comes from.
     pub seed: u64,
-    /// When event 0 happens.
+    /// When the first event is due.
     pub start: Timestamp,
-    /// Events a second; at least 1.
-    pub rate: u64,
-    /// How many shoppers there are.
+    /// Records a second, on average; more than 0.
+    pub rate: f64,
+    /// How the rate changes.
+    pub curve: Curve,
+    /// How many users there are.
     pub users: u64,
     /// How many products there are.
     pub products: u64,
-    /// The shares of the streams.
-    pub mix: Mix,
+    /// How visits end and what they consist of.
+    pub traffic: Traffic,
+    /// How long a visit takes once the run is under way; shorter ones at first.
+    pub visit: Duration,
+    /// The share of purchases that are anomalous, from 0 to 1.
+    pub anomaly_rate: f64,
+    /// Products that everybody wants.
+    pub sale: Option<FlashSale>,
+    /// What goes wrong.
+    pub faults: FaultRates,
 }
 
-/// What makes a purchase anomalous. Never on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Anomaly {
-    /// Hundreds of one product.
-    HighQuantity,
-    /// Many times the product's price.
-    HighValue,
+/// A few products that everybody wants.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlashSale {
+    /// How many; at least 1.
+    pub products: u32,
+    /// The share of looks that go to them, from 0 to 1.
+    pub share: f64,
 }
 
-impl Anomaly {
-    /// All of them.
-    pub const ALL: &[Self] = &[Self::HighQuantity, Self::HighValue];
+/// Where a run ends; without either, it doesn't.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limit {
+    /// Records at most.
+    pub records: Option<u64>,
+    /// All records due before this.
+    pub duration: Option<Duration>,
 }
 
 /// An event and what only the generator knows of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
-    /// Its place in the run.
+    /// Its place among the events of the run.
     pub index: u64,
-    /// When it is due, after the start of the run.
-    pub due: Duration,
     /// The event.
     pub event: Event,
     /// Why it is anomalous, if it is.
-    pub anomaly: Option<Anomaly>,
+    pub anomaly: Option<Injected>,
+    /// It happened long before it is sent.
+    pub late: bool,
     /// For an event of a cart's life, its purchase included: how many the whole life has. Else 0.
     pub cart_steps: u32,
 }
 
 impl Config {
-    /// How long after the start event `index` is due.
-    #[must_use]
-    pub fn due(&self, index: u64) -> Duration {
-        let nanos = (u128::from(index) * 1_000_000_000).div_ceil(u128::from(self.rate.max(1)));
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
-
-    /// When event `index` happens.
-    #[must_use]
-    pub fn occurred_at(&self, index: u64) -> Timestamp {
-        let ms = u128::from(index) * 1_000 / u128::from(self.rate.max(1));
-        self.start.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX))
-    }
-
-    /// How many blocks are in flight once the run is under way: a power of two.
-    fn lanes(&self) -> u64 {
-        let wanted = self.rate * BLOCK_SECONDS / BLOCK;
-        let lanes = wanted.min(self.users / SHOPPERS_PER_LANE).clamp(1, MAX_LANES);
-        1 << lanes.ilog2()
-    }
-}
-
-/// Where an event lies: the block's lane and lanes, the index of the block's first event, the position within the block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    lane: u64,
-    lanes: u64,
-    first: u64,
-    position: u64,
-}
-
-impl Place {
-    fn of(index: u64, max_lanes: u64) -> Self {
-        let hundreds = index / BLOCK;
-        // Waves of 1, 2, 4 … blocks begin at block 0, 1, 3, 7 …; from the wave of `max_lanes` on they stay that long.
-        let (wave, lanes) = if hundreds + 1 < max_lanes {
-            let lanes = 1 << (hundreds + 1).ilog2();
-            ((lanes - 1) * BLOCK, lanes)
-        } else {
-            let steady = (max_lanes - 1) * BLOCK;
-            let length = max_lanes * BLOCK;
-            (steady + (index - steady) / length * length, max_lanes)
-        };
-        let lane = (index - wave) % lanes;
-        Self {
-            lane,
-            lanes,
-            first: wave + lane,
-            position: (index - wave) / lanes,
+    fn layout(&self) -> Layout {
+        let block = u64::from(self.traffic.block_events());
+        let visits = u64::from(self.traffic.visits()).max(1);
+        // A visit takes a quarter of its block.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a positive number, bounded below"
+        )]
+        let wanted = (self.rate * self.visit.as_secs_f64() * 4.0 / block as f64) as u64;
+        // No two lanes share a shopper, so that nobody is in two places.
+        let most = (self.users / 8 / (visits * USERS_PER_VISIT))
+            .min(MAX_LANES)
+            .min(MAX_VISITS / visits);
+        let lanes = wanted.min(most).max(1);
+        Layout {
+            block,
+            lanes: 1 << lanes.ilog2(),
         }
     }
 
-    fn index(&self, position: u64) -> u64 {
-        self.first + position * self.lanes
+    /// The time of a block at the mean rate: near enough to know which day it is.
+    fn about(&self, place: &Place) -> Timestamp {
+        let seconds = place.ordinal as f64 * f64::from(self.traffic.block_events()) / self.rate;
+        #[expect(clippy::cast_possible_truncation, reason = "the calendar ends before 2^63 ms")]
+        self.start.plus_ms((seconds * 1_000.0) as i64)
+    }
+
+    /// The block whose orders come back in the block at `place`. Blocks of the same remainder have the same delay, so no order
+    /// comes back twice.
+    fn refunded(&self, place: &Place) -> Place {
+        let classes = REFUND_DAYS.len() as i64;
+        let class = usize::try_from(place.ordinal.rem_euclid(classes)).unwrap_or(0);
+        let blocks_a_day = self.rate * SECONDS_PER_DAY / f64::from(self.traffic.block_events());
+        #[expect(clippy::cast_possible_truncation, reason = "blocks of three weeks")]
+        let rounds = (REFUND_DAYS[class] * blocks_a_day / classes as f64).round() as i64;
+        self.layout().of(place.ordinal - rounds.max(1) * classes)
     }
 }
 
-/// Makes the events. Asking in order is fast, as a block is made once; any other order gives the same events.
+/// Makes the records of a run, in order.
 pub struct Generator {
-    config: Config,
-    catalog: Catalog,
-    max_lanes: u64,
-    /// The block that each lane is in, by the index of its first event, with the events not yet taken.
-    lanes: Vec<Option<(u64, Vec<Option<Planned>>)>>,
-    /// How many events there are to be.
-    count: u64,
-    /// The event that `next_record` gives next.
-    next: u64,
+    world: World,
+    layout: Layout,
+    schedule: Schedule,
+    limit: Limit,
+    /// The block that each lane is in, by its ordinal.
+    lanes: Vec<Option<(i64, Block)>>,
+    pending: Pending,
+    /// What a bad record looks like; only where there are to be such.
+    last: Option<Record>,
+    /// Records and events so far.
+    records: u64,
+    events: u64,
+}
+
+impl Generator {
+    /// A generator of a run's records.
+    #[must_use]
+    pub fn new(config: Config, limit: Limit) -> Self {
+        let layout = config.layout();
+        Self {
+            layout,
+            schedule: Schedule::new(config.rate, config.start, &config.curve),
+            limit,
+            lanes: (0..layout.lanes).map(|_| None).collect(),
+            pending: Pending::default(),
+            last: None,
+            records: 0,
+            events: 0,
+            world: World {
+                shop: Shop::new(config.seed, config.users, config.products),
+                mean_purchases: config.traffic.mean_purchases(),
+                config,
+            },
+        }
+    }
+
+    /// The shop's next event, ready to be sent.
+    fn record(&mut self, due: Duration) -> Record {
+        let planned = self.event(due);
+        let mut json = Vec::with_capacity(JSON_BYTES);
+        planned.event.to_json(&mut json);
+        Record {
+            stream: planned.event.stream(),
+            user_id: planned.event.envelope.user_id,
+            due,
+            json,
+            content: Content::Event(planned),
+        }
+    }
+
+    /// The shop's next event, due at a time.
+    fn event(&mut self, due: Duration) -> Planned {
+        let index = self.events;
+        self.events += 1;
+        let place = self.layout.place(index);
+        let lane = &mut self.lanes[usize::try_from(place.lane).unwrap_or(0)];
+        let (_, block) = match lane {
+            Some(current) if current.0 == place.ordinal => current,
+            _ => lane.insert((place.ordinal, Block::new(&self.world, place))),
+        };
+        let ms = i64::try_from(due.as_millis()).unwrap_or(i64::MAX);
+        let now = self.world.config.start.plus_ms(ms);
+        block.take(&self.world, index, now)
+    }
+
+    /// Lets go wrong what is to go wrong.
+    fn with_faults(&mut self, due: Duration) -> Record {
+        let FaultRates { bad, duplicate, .. } = self.world.config.faults;
+        if let Some(again) = self.pending.take(self.records) {
+            return Record { due, ..again };
+        }
+        let seed = self.world.config.seed;
+        let mut dice = Dice::new(seed, Purpose::Fault, self.records.cast_signed());
+        if dice.chance(bad)
+            && let Some(like) = &self.last
+            && let Some(record) = bad_record(seed, self.records, due, like, &mut dice)
+        {
+            return record;
+        }
+        let record = self.record(due);
+        if dice.chance(duplicate) {
+            self.pending.repeat(self.records, &record, &mut dice);
+        }
+        self.last = Some(record.clone());
+        record
+    }
 }
 
 impl Source for Generator {
     fn next_record(&mut self) -> Option<Record> {
-        if self.next >= self.count {
+        if self.limit.records.is_some_and(|records| self.records >= records) {
             return None;
         }
-        let planned = self.event(self.next);
-        self.next += 1;
-        let mut json = Vec::with_capacity(512);
-        planned.event.to_json(&mut json);
-        Some(Record {
-            stream: planned.event.stream(),
-            user_id: planned.event.envelope.user_id,
-            due: planned.due,
-            json,
-            content: Content::Event(planned),
-        })
-    }
-}
-
-impl Generator {
-    /// A generator of a run's events.
-    #[must_use]
-    pub fn new(config: Config, count: Option<u64>) -> Self {
-        let max_lanes = config.lanes();
-        let lanes = (0..max_lanes).map(|_| None).collect();
-        Self {
-            config,
-            catalog: Catalog::new(config.seed),
-            max_lanes,
-            lanes,
-            count: count.unwrap_or(u64::MAX),
-            next: 0,
+        let due = self.schedule.due(self.records);
+        if due == Duration::MAX || self.limit.duration.is_some_and(|duration| due >= duration) {
+            return None;
         }
+        let faults = self.world.config.faults;
+        let record = if faults.bad > 0.0 || faults.duplicate > 0.0 {
+            self.with_faults(due)
+        } else {
+            self.record(due)
+        };
+        self.records += 1;
+        Some(record)
     }
-
-    /// Event `index` of the run.
-    pub fn event(&mut self, index: u64) -> Planned {
-        let place = Place::of(index, self.max_lanes);
-        let (lane, position) = (
-            usize::try_from(place.lane).unwrap_or(0),
-            usize::try_from(place.position).unwrap_or(0),
-        );
-        let ready = self.lanes[lane]
-            .as_mut()
-            .filter(|(first, _)| *first == place.first)
-            .and_then(|(_, events)| events[position].take());
-        ready.unwrap_or_else(|| {
-            let mut events: Vec<Option<Planned>> = self.block(&place).into_iter().map(Some).collect();
-            let wanted = events[position].take().expect("a block was just made whole");
-            self.lanes[lane] = Some((place.first, events));
-            wanted
-        })
-    }
-
-    /// All events of a block.
-    fn block(&self, place: &Place) -> Vec<Planned> {
-        let dice = &mut Dice::new(self.config.seed, Purpose::Block, place.first);
-        let BlockPlan { visits: plans, turns } = BlockPlan::new(self.config.mix, dice);
-        let shoppers = self.shoppers(place, plans.len(), dice);
-        let mut visits: Vec<(Visit<'_>, usize)> = plans
-            .iter()
-            .zip(shoppers)
-            .map(|(steps, id)| {
-                let shopper = self.catalog.shopper(id);
-                (
-                    Visit::new(&self.catalog, self.config.products, shopper, steps, dice),
-                    0,
-                )
-            })
-            .collect();
-        let mut events = Vec::with_capacity(turns.len());
-        for (position, turn) in turns.into_iter().enumerate() {
-            let (visit, taken) = &mut visits[turn];
-            let steps = &plans[turn];
-            let step = steps[*taken];
-            *taken += 1;
-            let body = visit.take(step, steps.get(*taken).copied(), dice);
-            let index = place.index(position as u64);
-            let occurred_at = self.config.occurred_at(index);
-            let envelope = Envelope {
-                event_id: event_id(self.config.seed, index, occurred_at),
-                occurred_at,
-                user_id: visit.shopper.user_id,
-                session_id: visit.session_id,
-                country: visit.shopper.country,
-                device: visit.shopper.device,
-            };
-            let cart_steps = if step.is_of_cart() {
-                steps.iter().filter(|step| step.is_of_cart()).count()
-            } else {
-                0
-            };
-            events.push(Planned {
-                index,
-                due: self.config.due(index),
-                event: Event { envelope, body },
-                anomaly: visit.anomaly.filter(|_| step == block::Step::Buy),
-                cart_steps: u32::try_from(cart_steps).unwrap_or(u32::MAX),
-            });
-        }
-        events
-    }
-
-    /// Different shoppers, all of the lane's own: nobody is on two visits at a time.
-    fn shoppers(&self, place: &Place, visits: usize, dice: &mut Dice) -> Vec<u64> {
-        let own = (self.config.users - place.lane).div_ceil(place.lanes);
-        let mut chosen = Vec::with_capacity(visits);
-        while chosen.len() < visits {
-            let id = 1 + place.lane + place.lanes * dice.below(own);
-            if !chosen.contains(&id) {
-                chosen.push(id);
-            }
-        }
-        chosen
-    }
-}
-
-/// A UUID (version 7) of the time, with bits of the seed and the index.
-fn event_id(seed: u64, index: u64, occurred_at: Timestamp) -> Uuid {
-    let ms = u64::try_from(occurred_at.as_ms()).unwrap_or(0);
-    let mut bits = [0; 10];
-    bits[..8].copy_from_slice(&hash(seed, Purpose::EventId, index).to_be_bytes());
-    bits[8..].copy_from_slice(&hash(!seed, Purpose::EventId, index).to_be_bytes()[..2]);
-    uuid::Builder::from_unix_timestamp_millis(ms, &bits).into_uuid()
 }
 
 #[cfg(test)]

@@ -1,86 +1,134 @@
-//! What holds for every event and every run of them.
+//! What holds for every record and every run of them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use events::{Body, Line, Sale, Stream};
-use md5::{Digest, Md5};
+use events::{Body, Envelope, Line, Rule, Sale, Stream, Uuid};
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
-use super::block::tests::any_mix;
 use super::*;
 
 fn config() -> Config {
     Config {
         seed: 42,
         start: Timestamp::parse("2026-11-22T17:30:00Z").unwrap(),
-        rate: 500,
+        rate: 500.0,
+        curve: Curve::Steady,
         users: 100_000,
         products: 10_000,
-        mix: Mix::default(),
+        traffic: Traffic::Mix(Mix::default()),
+        visit: Duration::from_secs(5),
+        anomaly_rate: 0.02,
+        sale: None,
+        faults: FaultRates::default(),
     }
 }
 
-fn run(config: Config, count: u64) -> Vec<Planned> {
-    let mut generator = Generator::new(config, None);
-    (0..count).map(|index| generator.event(index)).collect()
+fn records(config: Config, count: u64) -> Vec<Record> {
+    let mut generator = Generator::new(
+        config,
+        Limit {
+            records: Some(count),
+            duration: None,
+        },
+    );
+    std::iter::from_fn(|| generator.next_record()).collect()
+}
+
+/// The events of a run without faults.
+fn events(config: Config, count: u64) -> Vec<Planned> {
+    let planned = |record: Record| match record.content {
+        Content::Event(planned) => planned,
+        other => panic!("{other:?} in a run without faults"),
+    };
+    records(config, count).into_iter().map(planned).collect()
+}
+
+prop_compose! {
+    pub(super) fn any_mix()(transactions in 0..=33_u32)
+        (carts in 2 * transactions..=100 - transactions, transactions in Just(transactions)) -> Mix {
+        Mix::new(100 - carts - transactions, carts, transactions).unwrap()
+    }
+}
+
+fn any_funnel() -> impl Strategy<Value = Funnel> {
+    (
+        1..200_u32,
+        0..1_000_u32,
+        0..1_000_u32,
+        0..1_000_u32,
+        0..500_u32,
+        0..100_u32,
+    )
+        .prop_map(|(sessions, carts, purchases, refunds, more_views, changes)| {
+            let carts = carts % (sessions + 1);
+            let purchases = purchases % (carts + 1);
+            let refunds = refunds % (purchases + 1);
+            let changes = if carts > 0 { changes } else { 0 };
+            let (views, cart_events) = (sessions + more_views, carts + purchases + changes);
+            Funnel {
+                sessions,
+                carts,
+                purchases,
+                refunds,
+                views,
+                cart_events,
+            }
+            .check()
+            .unwrap()
+        })
+}
+
+pub(super) fn any_traffic() -> impl Strategy<Value = Traffic> {
+    prop_oneof![
+        any_mix().prop_map(Traffic::Mix),
+        any_funnel().prop_map(Traffic::Funnel)
+    ]
 }
 
 prop_compose! {
     fn any_config()(
         seed: u64,
         start_ms in 0..4_102_444_800_000_i64,
-        rate in prop_oneof![1..100_u64, 100..100_000_u64],
+        rate in prop_oneof![0.01..100.0_f64, 100.0..100_000.0_f64],
         users in 10_000..10_000_000_u64,
         products in 1_000..250_000_u64,
-        mix in any_mix(),
+        traffic in any_traffic(),
+        visit_s in 1..1_000_u64,
+        (anomaly_rate, late) in (0.0..0.2_f64, 0.0..0.5_f64),
     ) -> Config {
-        let start = Timestamp::from_ms(start_ms).unwrap();
-        Config { seed, start, rate, users, products, mix }
+        Config {
+            seed,
+            start: Timestamp::from_ms(start_ms).unwrap(),
+            rate,
+            users,
+            products,
+            traffic,
+            visit: Duration::from_secs(visit_s),
+            anomaly_rate,
+            faults: FaultRates { late, ..FaultRates::default() },
+            ..config()
+        }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn every_event_keeps_the_contract(config in any_config()) {
-        for planned in run(config, 700) {
-            let mut json = Vec::new();
-            planned.event.to_json(&mut json);
-            let arrived_at = planned.event.envelope.occurred_at;
-            let decoded = Event::decode(planned.event.stream(), &json, arrived_at);
+        for record in records(config.clone(), 700) {
+            let arrived_at = config.start.plus_ms(i64::try_from(record.due.as_millis())?);
+            let decoded = Event::decode(record.stream, &record.json, arrived_at);
+            let Content::Event(planned) = record.content else { panic!("{:?}", record.content) };
             prop_assert_eq!(decoded.as_ref(), Ok(&planned.event));
-        }
-    }
-
-    #[test]
-    fn any_order_of_asking_gives_the_same_events(config in any_config(), order: Vec<u16>) {
-        let in_order = run(config, 2_000);
-        let mut generator = Generator::new(config, None);
-        for index in order.into_iter().map(|n| u64::from(n) % 2_000) {
-            prop_assert_eq!(&generator.event(index), &in_order[usize::try_from(index)?]);
+            prop_assert_eq!(record.user_id, planned.event.envelope.user_id);
         }
     }
 
     #[test]
     fn orders_are_what_the_cart_held(config in any_config()) {
-        check_carts(&run(config, 3_000));
-    }
-
-    #[test]
-    fn refunds_give_back_what_was_bought(config in any_config()) {
-        check_refunds(&run(config, 3_000));
-    }
-
-    #[test]
-    fn each_index_has_its_place(index: u32, lanes in 0..10_u32) {
-        let place = Place::of(index.into(), 1 << lanes);
-        prop_assert_eq!(place.index(place.position), u64::from(index));
-        prop_assert!(place.position < BLOCK && place.lane < place.lanes);
-        for position in 0..BLOCK {
-            let same_block = Place::of(place.index(position), 1 << lanes);
-            prop_assert_eq!(same_block, Place { position, ..place });
-        }
+        check_carts(&events(config, 3_000));
     }
 }
 
@@ -130,19 +178,32 @@ fn check_carts(events: &[Planned]) {
     }
 }
 
-fn check_refunds(events: &[Planned]) {
-    let mut bought: HashMap<Uuid, (u64, &Sale)> = HashMap::new();
-    let mut refunded = HashSet::new();
-    for planned in events {
-        let user_id = planned.event.envelope.user_id;
+/// At a slow rate, a run is long enough for orders to come back in it.
+#[test]
+fn refunds_give_back_once_what_was_bought_days_ago() {
+    let config = Config {
+        rate: 0.05,
+        ..config()
+    };
+    let mut bought: HashMap<Uuid, (Envelope, Sale)> = HashMap::new();
+    let (mut refunded, mut found) = (HashSet::new(), 0);
+    let events = events(config, 150_000);
+    for planned in &events {
+        let envelope = &planned.event.envelope;
         match &planned.event.body {
             Body::Purchase(sale) => {
-                assert!(bought.insert(sale.transaction_id, (user_id, sale)).is_none());
+                let before = bought.insert(sale.transaction_id, (envelope.clone(), sale.clone()));
+                assert_eq!(before, None);
             }
             Body::Refund(refund) => {
-                let (buyer, sale) = bought[&refund.refunded_transaction_id];
-                assert_eq!(buyer, user_id);
                 assert!(refunded.insert(refund.refunded_transaction_id), "refunded twice");
+                let Some((purchase, sale)) = bought.get(&refund.refunded_transaction_id) else {
+                    continue;
+                };
+                found += 1;
+                assert_eq!(purchase.user_id, envelope.user_id);
+                let days = (envelope.occurred_at.as_ms() - purchase.occurred_at.as_ms()) / events::MS_PER_DAY;
+                assert!((0..=22).contains(&days), "{days} days");
                 assert!(refund.sale.lines.iter().all(|line| sale.lines.contains(line)));
                 assert!(refund.sale.total_minor <= sale.total_minor);
                 assert_eq!(refund.sale.cart_id, sale.cart_id);
@@ -150,40 +211,52 @@ fn check_refunds(events: &[Planned]) {
             _ => {}
         }
     }
+    // 600 refunds; those of the first three weeks are of orders made before the run.
+    assert!(
+        refunded.len() > 550 && found > 400,
+        "{found} of {}",
+        refunded.len()
+    );
 }
 
 /// A new version of a dependency, of this code or of the contract must not change the events of a seed unnoticed.
 #[test]
-fn the_events_of_a_seed_are_pinned() {
-    let mut digest = Md5::new();
-    let mut json = Vec::new();
-    for planned in run(config(), 10_000) {
-        json.clear();
-        planned.event.to_json(&mut json);
-        json.push(b'\n');
-        digest.update(&json);
-    }
-    let digest: [u8; 16] = digest.finalize().into();
-    assert_eq!(
-        format!("{:032x}", u128::from_be_bytes(digest)),
-        "68024e345659484285082d1132ac4fb3"
-    );
+fn the_records_of_a_seed_are_pinned() {
+    let digest = |config| {
+        let mut digest = Sha256::new();
+        for record in records(config, 10_000) {
+            digest.update(&record.json);
+            digest.update(b"\n");
+        }
+        digest
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    assert_eq!(digest(config()), "");
+    let faults = FaultRates {
+        bad: 0.01,
+        duplicate: 0.01,
+        late: 0.01,
+    };
+    assert_eq!(digest(Config { faults, ..config() }), "");
 }
 
 #[test]
 fn other_seeds_are_other_events() {
-    let other = run(Config { seed: 43, ..config() }, 100);
-    for (one, other) in run(config(), 100).iter().zip(&other) {
+    let other = events(Config { seed: 43, ..config() }, 100);
+    for (one, other) in events(config(), 100).iter().zip(&other) {
         assert_ne!(one.event.envelope.event_id, other.event.envelope.event_id);
     }
 }
 
 #[test]
 fn each_whole_wave_holds_exactly_the_mix() {
-    for blocks in [1, 3, 7, 15, 31, 63, 127, 191] {
+    for blocks in [1, 3, 7, 15, 31, 63, 127] {
         let mut streams: BTreeMap<Stream, u64> = BTreeMap::new();
-        for planned in run(config(), blocks * 100) {
-            *streams.entry(planned.event.stream()).or_default() += 1;
+        for record in records(config(), blocks * 100) {
+            *streams.entry(record.stream).or_default() += 1;
         }
         let of = |stream| streams[&stream];
         assert_eq!(
@@ -198,40 +271,88 @@ fn each_whole_wave_holds_exactly_the_mix() {
     }
 }
 
+/// An injected purchase, with whom it is of.
+type Member<'a> = (Injected, &'a Envelope, &'a Sale);
+
 #[test]
-fn two_percent_of_purchases_are_anomalous_and_stand_out() {
-    let (mut purchases, mut anomalous) = (0_u32, 0_u32);
-    for planned in run(config(), 1_000_000) {
-        let Body::Purchase(sale) = &planned.event.body else {
-            assert_eq!(planned.anomaly, None);
-            continue;
-        };
-        purchases += 1;
-        anomalous += u32::from(planned.anomaly.is_some());
-        if planned.anomaly == Some(Anomaly::HighQuantity) {
-            assert!(sale.lines.iter().any(|line| line.quantity >= 200));
-        } else {
-            assert!(sale.lines.iter().all(|line| line.quantity <= 5));
+fn anomalous_purchases_stand_out_as_their_kind_does() {
+    let events = events(config(), 300_000);
+    let mut groups: BTreeMap<u64, Vec<Member<'_>>> = BTreeMap::new();
+    for planned in &events {
+        match (&planned.event.body, planned.anomaly) {
+            (Body::Purchase(sale), Some(injected)) => {
+                groups
+                    .entry(injected.group)
+                    .or_default()
+                    .push((injected, &planned.event.envelope, sale));
+            }
+            (Body::Purchase(sale), None) => assert!(sale.lines.iter().all(|line| line.quantity <= 5)),
+            (_, anomaly) => assert_eq!(anomaly, None),
         }
     }
-    let percent = f64::from(anomalous) * 100.0 / f64::from(purchases);
-    assert!((1.9..=2.1).contains(&percent), "{percent} %");
+    let mut kinds = HashSet::new();
+    for members in groups.values() {
+        let (injected, envelope, sale) = members[0];
+        kinds.insert(injected.kind);
+        assert!(
+            members
+                .iter()
+                .all(|(other, of, _)| other.kind == injected.kind && of.user_id == envelope.user_id)
+        );
+        let numbers: Vec<u32> = members.iter().map(|(injected, ..)| injected.member).collect();
+        assert!(
+            numbers.iter().copied().eq(0..numbers.len() as u32),
+            "in order: {numbers:?}"
+        );
+        let whole = members.len() == injected.kind.purchases() as usize;
+        let (first, last) = (envelope.occurred_at, members[members.len() - 1].1.occurred_at);
+        assert!(
+            last.as_ms() - first.as_ms() < 10_000,
+            "{} takes a visit's time",
+            injected.kind
+        );
+        match injected.kind {
+            Anomaly::HighQuantity => assert!(sale.lines.iter().any(|line| line.quantity >= 200)),
+            Anomaly::HighValue => assert!(sale.lines.iter().any(|line| line.unit_price_minor >= 50 * 99)),
+            Anomaly::Velocity => assert!(whole || last.as_ms() - config().start.as_ms() > 500_000),
+            Anomaly::CardTesting => assert!(
+                members
+                    .iter()
+                    .all(|(.., sale)| (50..200).contains(&sale.total_minor))
+            ),
+            Anomaly::CountryHopping => {
+                let countries: HashSet<_> = members.iter().map(|(_, of, _)| of.country).collect();
+                assert_eq!(countries.len(), members.len());
+            }
+        }
+    }
+    assert_eq!(kinds.len(), Anomaly::ALL.len());
 }
 
 #[test]
 fn shoppers_keep_their_country_and_device_and_are_on_one_visit_at_a_time() {
-    let events = run(config(), 100_000);
-    let mut traits = HashMap::new();
+    let events = events(config(), 100_000);
+    let mut abroad: HashSet<Uuid> = HashSet::new();
     let mut last_of_session: HashMap<Uuid, u64> = HashMap::new();
     for planned in &events {
-        let envelope = &planned.event.envelope;
-        let of = (envelope.country, envelope.device);
-        assert_eq!(*traits.entry(envelope.user_id).or_insert(of), of);
-        last_of_session.insert(envelope.session_id, planned.index);
+        let session_id = planned.event.envelope.session_id;
+        if planned
+            .anomaly
+            .is_some_and(|injected| injected.kind == Anomaly::CountryHopping)
+        {
+            abroad.insert(session_id);
+        }
+        last_of_session.insert(session_id, planned.index);
     }
+    let mut traits = HashMap::new();
     let mut current: HashMap<u64, Uuid> = HashMap::new();
     for planned in &events {
         let envelope = &planned.event.envelope;
+        if abroad.contains(&envelope.session_id) || matches!(planned.event.body, Body::Refund(_)) {
+            continue;
+        }
+        let of = (envelope.country, envelope.device);
+        assert_eq!(*traits.entry(envelope.user_id).or_insert(of), of);
         if let Some(before) = current.insert(envelope.user_id, envelope.session_id)
             && before != envelope.session_id
         {
@@ -247,7 +368,11 @@ fn shoppers_keep_their_country_and_device_and_are_on_one_visit_at_a_time() {
 #[test]
 fn event_ids_are_unique_and_hold_the_time() {
     let mut ids = HashSet::new();
-    for planned in run(config(), 100_000) {
+    let faults = FaultRates {
+        late: 0.1,
+        ..FaultRates::default()
+    };
+    for planned in events(Config { faults, ..config() }, 100_000) {
         let Envelope {
             event_id,
             occurred_at,
@@ -259,14 +384,20 @@ fn event_ids_are_unique_and_hold_the_time() {
             (event_id.as_u128() >> 80) as u64,
             occurred_at.as_ms().unsigned_abs()
         );
-        assert_eq!(occurred_at, config().occurred_at(planned.index));
+        let sent_at = config().start.as_ms() + i64::try_from(planned.index * 2).unwrap();
+        let late_ms = sent_at - occurred_at.as_ms();
+        assert!(if planned.late {
+            (60_000..=129 * 60_000).contains(&late_ms)
+        } else {
+            late_ms == 0
+        });
     }
 }
 
 #[test]
 fn a_carts_steps_are_counted() {
     let mut steps: HashMap<Uuid, (u32, u32)> = HashMap::new();
-    for planned in run(config(), 6_300) {
+    for planned in events(config(), 6_300) {
         let cart_id = match &planned.event.body {
             Body::CartAdd(cart) | Body::CartUpdate(cart) | Body::CartRemove(cart) => cart.cart_id,
             Body::CartCheckout(checkout) => checkout.cart_id,
@@ -280,4 +411,78 @@ fn a_carts_steps_are_counted() {
         *seen += 1;
     }
     assert!(steps.values().all(|(seen, stated)| seen == stated));
+}
+
+#[test]
+fn faults_come_as_often_as_asked_for_and_are_what_they_are_said_to_be() {
+    let faults = FaultRates {
+        bad: 0.02,
+        duplicate: 0.03,
+        late: 0.04,
+    };
+    let (mut bad, mut again, mut late, mut ids) = (BTreeMap::new(), 0_u32, 0_u32, HashMap::new());
+    let records = records(Config { faults, ..config() }, 100_000);
+    for record in &records {
+        let arrived_at = config()
+            .start
+            .plus_ms(i64::try_from(record.due.as_millis()).unwrap());
+        let decoded = Event::decode(record.stream, &record.json, arrived_at);
+        match &record.content {
+            Content::Event(planned) => {
+                late += u32::from(planned.late);
+                assert_eq!(decoded.as_ref(), Ok(&planned.event));
+                assert!(
+                    ids.insert(planned.event.envelope.event_id, &record.json)
+                        .is_none()
+                );
+            }
+            Content::Again(planned) => {
+                again += 1;
+                assert_eq!(ids[&planned.event.envelope.event_id], &record.json);
+            }
+            Content::Bad(rule) => {
+                assert_eq!(decoded.unwrap_err().rule, *rule);
+                *bad.entry(*rule).or_insert(0_u32) += 1;
+            }
+        }
+    }
+    let all_bad: u32 = bad.values().sum();
+    assert!(
+        all_bad.abs_diff(2_000) < 200 && again.abs_diff(2_850) < 250 && late.abs_diff(3_800) < 400,
+        "{all_bad} {again} {late}"
+    );
+    assert!(
+        bad.len() >= 9 && bad.contains_key(&Rule::TotalMismatch),
+        "{bad:?}"
+    );
+}
+
+#[test]
+fn a_run_ends_where_it_is_told_to() {
+    let count = |limit| {
+        let mut generator = Generator::new(config(), limit);
+        std::iter::from_fn(|| generator.next_record()).count()
+    };
+    let duration = Some(Duration::from_secs(2));
+    assert_eq!(
+        count(Limit {
+            records: None,
+            duration
+        }),
+        1_000
+    );
+    assert_eq!(
+        count(Limit {
+            records: Some(7),
+            duration
+        }),
+        7
+    );
+    assert_eq!(
+        count(Limit {
+            records: Some(7_000),
+            duration
+        }),
+        1_000
+    );
 }

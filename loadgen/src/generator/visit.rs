@@ -1,19 +1,25 @@
-//! One visit: a shopper, a cart and what happens to it, step by step.
+//! One visit: a shopper, the page that the shopper is on, a cart and what happens to it, step by step.
 
 use std::collections::BTreeMap;
 
 use events::{
-    Body, CURRENCY, CartLine, Checkout, Compare, Filter, Line, PaymentMethod, ProductView, Refund, Sale,
-    Search, Uuid, lines_total_minor,
+    Body, CURRENCY, CartLine, Checkout, Compare, Country, Envelope, Event, Filter, Line, PaymentMethod,
+    ProductView, Sale, Search, Timestamp, Uuid, lines_total_minor,
 };
 
-use super::Anomaly;
-use super::block::Step;
-use super::catalog::{Catalog, Product, Shopper, category_names};
-use super::random::Dice;
+use super::anomaly::Anomaly;
+use super::block::World;
+use super::dice::{Dice, Purpose, hash, weighted};
+use super::outline::{Ending, Outline};
+use super::shop::{BRANDS, CATEGORIES, Offer, Shopper, category_of_slot};
+use super::{Injected, Planned};
 
-/// Purchases of a hundred that are anomalous.
-const ANOMALOUS_PERCENT: u64 = 2;
+/// Looks of a hundred that go to a category that the shopper prefers.
+const TASTE_PERCENT: u64 = 60;
+/// Things put into a cart, of a hundred, that the shopper buys again and again.
+const REORDER_PERCENT: u64 = 35;
+/// Searches of a hundred that find nothing.
+const NOTHING_FOUND_PERCENT: u64 = 4;
 /// Orders of a hundred with a discount, and how much of the goods' price it takes off, in percent.
 const DISCOUNTED_PERCENT: u64 = 20;
 const DISCOUNTS_PERCENT: &[i64] = &[5, 10, 15, 20];
@@ -24,13 +30,19 @@ const SHIPPING_MINOR: &[i64] = &[399, 499, 799];
 const TAXES_PERCENT: &[i64] = &[0, 5, 7, 8, 10];
 /// Refunds of a hundred that give back the whole order.
 const WHOLE_REFUNDS_PERCENT: u64 = 60;
+/// An offline device sends what happened this much later, at least; and at most 128 times as much.
+const LATE_MS: i64 = 60_000;
 
 const QUANTITIES: &[i64] = &[1, 1, 1, 1, 1, 1, 1, 2, 2, 3];
+/// Of an order that is anomalous for it.
+const HIGH_QUANTITY: (i64, i64) = (200, 1_000);
+/// Times the price, likewise.
+const HIGH_VALUE: (i64, i64) = (50, 100);
+/// What a stolen card is tried with, in minor units.
+const CARD_TEST_MINOR: (i64, i64) = (50, 199);
+
 const ADJECTIVES: &[&str] = &[
     "best", "cheap", "new", "small", "black", "white", "wireless", "organic", "gift", "sale",
-];
-const BRANDS: &[&str] = &[
-    "acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "tyrell",
 ];
 const PAYMENTS: &[(PaymentMethod, u64)] = &[
     (PaymentMethod::CreditCard, 38),
@@ -42,133 +54,325 @@ const PAYMENTS: &[(PaymentMethod, u64)] = &[
     (PaymentMethod::GiftCard, 3),
 ];
 
-/// The state of a visit.
-pub(super) struct Visit<'a> {
-    catalog: &'a Catalog,
-    products: u64,
-    pub(super) shopper: Shopper,
-    pub(super) session_id: Uuid,
-    /// What the purchase at the end is to be, if there is one.
-    pub(super) anomaly: Option<Anomaly>,
-    cart_id: Uuid,
-    cart: Vec<Line>,
-    seen: Vec<Product>,
-    sale: Option<Sale>,
+/// What a visitor does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Looks around: a view, a search, a filter or a comparison.
+    Look,
+    /// Puts the first product into the cart.
+    Fill,
+    /// Adds to the cart, changes or removes something in it.
+    Change,
+    /// Goes to the till.
+    Checkout,
+    /// Pays.
+    Buy,
 }
 
-impl<'a> Visit<'a> {
+/// The page that the visitor is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Page {
+    Landing,
+    /// What a search or a filter has found.
+    Results {
+        category: usize,
+    },
+    Product,
+    Comparison,
+    Cart,
+}
+
+/// What to look at next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    View,
+    Search,
+    Filter,
+    Compare,
+}
+
+impl Page {
+    /// Where visitors go from here, in percent.
+    const fn ways(self) -> &'static [(Look, u64)] {
+        match self {
+            Self::Landing => &[(Look::View, 42), (Look::Search, 40), (Look::Filter, 18)],
+            Self::Results { .. } => &[(Look::View, 72), (Look::Filter, 14), (Look::Search, 14)],
+            Self::Product => &[
+                (Look::View, 64),
+                (Look::Search, 17),
+                (Look::Compare, 12),
+                (Look::Filter, 7),
+            ],
+            Self::Comparison => &[(Look::View, 85), (Look::Search, 15)],
+            Self::Cart => &[(Look::View, 75), (Look::Search, 25)],
+        }
+    }
+}
+
+/// The state of a visit.
+pub(super) struct Visit {
+    shopper: Shopper,
+    country: Country,
+    session_id: Uuid,
+    cart_id: Uuid,
+    injected: Option<Injected>,
+    /// How long after they happened its events are sent.
+    late_ms: i64,
+    /// Products that were for sale.
+    for_sale: u64,
+    steps: Vec<Step>,
+    taken: usize,
+    page: Page,
+    /// The products seen last, at most three and each once, the last one last.
+    seen: Vec<Offer>,
+    cart: Vec<Line>,
+    dice: Dice,
+}
+
+impl Visit {
     pub(super) fn new(
-        catalog: &'a Catalog,
-        products: u64,
+        world: &World,
+        outline: &Outline,
         shopper: Shopper,
-        steps: &[Step],
-        dice: &mut Dice,
+        day: Timestamp,
+        mut dice: Dice,
     ) -> Self {
-        let anomalous = steps.contains(&Step::Buy) && dice.percent(ANOMALOUS_PERCENT);
+        let country = match outline.injected {
+            Some(Injected {
+                kind: Anomaly::CountryHopping,
+                member,
+                ..
+            }) => world.shop.abroad(&shopper, member as usize),
+            _ => shopper.country,
+        };
+        // What is found by the time between orders is sent in time.
+        let late = outline.injected.is_none() && dice.chance(world.config.faults.late);
         Self {
-            catalog,
-            products,
             shopper,
+            country,
             session_id: dice.uuid(),
-            anomaly: anomalous.then(|| dice.pick(Anomaly::ALL)),
             cart_id: dice.uuid(),
-            cart: Vec::new(),
+            injected: outline.injected,
+            late_ms: if late {
+                (LATE_MS << dice.below(7)) + dice.between(0, LATE_MS)
+            } else {
+                0
+            },
+            for_sale: world.shop.products_at(day),
+            steps: steps(outline, &mut dice),
+            taken: 0,
+            page: Page::Landing,
             seen: Vec::new(),
-            sale: None,
+            cart: Vec::new(),
+            dice,
         }
     }
 
-    /// Takes the step; the one after it is known, as who is about to fill the cart looks at the product first.
-    pub(super) fn take(&mut self, step: Step, next: Option<Step>, dice: &mut Dice) -> Body {
+    /// Whether there are no more steps.
+    pub(super) fn is_over(&self) -> bool {
+        self.taken == self.steps.len()
+    }
+
+    /// Takes the next step.
+    pub(super) fn take(&mut self, world: &World, index: u64, now: Timestamp, outline: &Outline) -> Planned {
+        let step = self.steps[self.taken];
+        let body = self.step(world);
+        let (event, late) = self.event(world, index, now, self.session_id, body);
+        Planned {
+            index,
+            event,
+            anomaly: self.injected.filter(|_| step == Step::Buy),
+            late,
+            cart_steps: if step == Step::Look {
+                0
+            } else {
+                outline.cart_steps()
+            },
+        }
+    }
+
+    /// Takes all steps; what the last one gave, and the dice for what comes after.
+    pub(super) fn to_the_end(&mut self, world: &World) -> (Body, &mut Dice) {
+        let mut body = self.step(world);
+        while !self.is_over() {
+            body = self.step(world);
+        }
+        (body, &mut self.dice)
+    }
+
+    /// What the shopper does in a visit days later, from home.
+    pub(super) fn after_the_visit(
+        &mut self,
+        world: &World,
+        index: u64,
+        now: Timestamp,
+        body: Body,
+    ) -> Planned {
+        let session_id = self.dice.uuid();
+        self.country = self.shopper.country;
+        self.late_ms = 0;
+        let (event, late) = self.event(world, index, now, session_id, body);
+        Planned {
+            index,
+            event,
+            anomaly: None,
+            late,
+            cart_steps: 0,
+        }
+    }
+
+    fn event(
+        &self,
+        world: &World,
+        index: u64,
+        now: Timestamp,
+        session_id: Uuid,
+        body: Body,
+    ) -> (Event, bool) {
+        let occurred_at = if self.late_ms == 0 {
+            now
+        } else {
+            now.plus_ms(-self.late_ms.min(now.as_ms()))
+        };
+        let envelope = Envelope {
+            event_id: event_id(world.config.seed, index, occurred_at),
+            occurred_at,
+            user_id: self.shopper.user_id,
+            session_id,
+            country: self.country,
+            device: self.shopper.device,
+        };
+        (Event { envelope, body }, self.late_ms > 0)
+    }
+
+    /// The step after it is known, as who is about to fill the cart looks at the product first.
+    fn step(&mut self, world: &World) -> Body {
+        let step = self.steps[self.taken];
+        self.taken += 1;
         match step {
-            Step::Look if next == Some(Step::Fill) => self.view(dice),
-            Step::Look => self.look(dice),
-            Step::Fill => self.fill(dice),
-            Step::Change => self.change(dice),
-            Step::Checkout => Body::CartCheckout(Checkout {
-                cart_id: self.cart_id,
-                items: self.cart.clone(),
-                cart_total_minor: goods_minor(&self.cart),
-            }),
-            Step::Buy => {
-                let sale = self.buy(dice);
-                Body::Purchase(self.sale.insert(sale).clone())
+            Step::Look if self.steps.get(self.taken) == Some(&Step::Fill) => {
+                let offer = self.wanted(world);
+                self.view(offer)
             }
-            Step::Refund => {
-                let bought = self.sale.as_ref().expect("a plan refunds only what it sold");
-                Body::Refund(refund(bought, dice))
+            Step::Look => self.look(world),
+            Step::Fill => self.fill(world),
+            Step::Change => self.change(world),
+            Step::Checkout => {
+                self.page = Page::Cart;
+                Body::CartCheckout(Checkout {
+                    cart_id: self.cart_id,
+                    items: self.cart.clone(),
+                    cart_total_minor: goods_minor(&self.cart),
+                })
             }
+            Step::Buy => Body::Purchase(self.buy()),
         }
     }
 
-    fn look(&mut self, dice: &mut Dice) -> Body {
-        match dice.below(100) {
-            0..68 => self.view(dice),
-            68..84 => {
-                let category = category(dice);
-                let query = format!("{} {category}", dice.pick(ADJECTIVES));
-                Body::Search(Search {
-                    query,
-                    results: dice.skewed(self.products / 10),
-                })
-            }
-            84..93 => {
-                let mut filters = BTreeMap::from([("category".to_owned(), category(dice).to_owned())]);
-                if dice.percent(50) {
-                    filters.insert("brand".to_owned(), dice.pick(BRANDS).to_owned());
-                }
-                if dice.percent(50) {
-                    filters.insert("price_max".to_owned(), (dice.between(1, 50) * 10).to_string());
-                }
-                Body::Filter(Filter { filters })
-            }
-            _ => {
-                let mut compared: Vec<u64> = Vec::new();
-                for product in self.seen.iter().rev() {
-                    if compared.len() < 3 && !compared.contains(&product.id) {
-                        compared.push(product.id);
-                    }
-                }
-                while compared.len() < 2 {
-                    let other = self.product(dice).id;
-                    compared.extend((!compared.contains(&other)).then_some(other));
-                }
+    fn look(&mut self, world: &World) -> Body {
+        match weighted(self.page.ways(), self.dice.bits()) {
+            Look::Search => self.search(world),
+            Look::Filter => self.filter(),
+            Look::Compare if self.seen.len() > 1 => {
+                self.page = Page::Comparison;
                 Body::Compare(Compare {
-                    product_ids: compared,
+                    product_ids: self.seen.iter().rev().map(|offer| offer.product_id).collect(),
                 })
+            }
+            Look::View | Look::Compare => {
+                let offer = match self.page {
+                    Page::Results { category } => {
+                        world.shop.offer_in(category, self.dice.bits(), self.for_sale)
+                    }
+                    _ => self.product(world),
+                };
+                self.view(offer)
             }
         }
     }
 
-    fn view(&mut self, dice: &mut Dice) -> Body {
-        let product = self.product(dice);
-        self.seen.push(product);
-        Body::ProductView(ProductView {
-            product_id: product.id,
-            category: product.category.to_owned(),
-            price_minor: product.price_minor,
+    fn search(&mut self, world: &World) -> Body {
+        let category = self.category();
+        let adjective = self.dice.pick(ADJECTIVES);
+        let name = CATEGORIES[category].name;
+        if self.dice.percent(NOTHING_FOUND_PERCENT) {
+            // Who mistypes finds nothing.
+            self.page = Page::Landing;
+            let query = format!("{adjective} {}", name.replacen(['a', 'e', 'o'], "", 1));
+            return Body::Search(Search {
+                query: query.into(),
+                results: 0,
+            });
+        }
+        self.page = Page::Results { category };
+        let results = 1 + self.dice.skewed(world.config.products / 10);
+        Body::Search(Search {
+            query: [adjective, " ", name].concat().into(),
+            results,
         })
     }
 
-    /// The first product in the cart; where an order is to be anomalous, it is this line that makes it so.
-    fn fill(&mut self, dice: &mut Dice) -> Body {
-        let mut line = self.new_line(dice);
-        match self.anomaly {
-            Some(Anomaly::HighQuantity) => line.quantity = dice.between(200, 1_000),
-            Some(Anomaly::HighValue) => line.unit_price_minor *= dice.between(50, 100),
-            None => {}
+    fn filter(&mut self) -> Body {
+        let category = match self.page {
+            Page::Results { category } => category,
+            _ => self.category(),
+        };
+        self.page = Page::Results { category };
+        let mut filters = BTreeMap::from([("category".to_owned(), CATEGORIES[category].name.to_owned())]);
+        if self.dice.percent(50) {
+            filters.insert("brand".to_owned(), self.dice.pick(BRANDS).to_owned());
+        }
+        if self.dice.percent(50) {
+            filters.insert(
+                "price_max".to_owned(),
+                (self.dice.between(1, 50) * 10).to_string(),
+            );
+        }
+        Body::Filter(Filter { filters })
+    }
+
+    fn view(&mut self, offer: Offer) -> Body {
+        self.page = Page::Product;
+        self.seen.retain(|seen| *seen != offer);
+        if self.seen.len() == 3 {
+            self.seen.remove(0);
+        }
+        self.seen.push(offer);
+        Body::ProductView(ProductView {
+            product_id: offer.product_id,
+            category: offer.category().into(),
+            price_minor: offer.price_minor,
+        })
+    }
+
+    /// The first product in the cart; where an order is to stand out by what is in it, it is this line that makes it so.
+    fn fill(&mut self, world: &World) -> Body {
+        let mut line = self.new_line(world);
+        match self.injected.map(|injected| injected.kind) {
+            Some(Anomaly::HighQuantity) => {
+                line.quantity = self.dice.between(HIGH_QUANTITY.0, HIGH_QUANTITY.1)
+            }
+            Some(Anomaly::HighValue) => {
+                line.unit_price_minor *= self.dice.between(HIGH_VALUE.0, HIGH_VALUE.1)
+            }
+            Some(Anomaly::CardTesting) => {
+                line.quantity = 1;
+                line.unit_price_minor = self.dice.between(CARD_TEST_MINOR.0, CARD_TEST_MINOR.1);
+            }
+            Some(Anomaly::Velocity | Anomaly::CountryHopping) | None => {}
         }
         self.add(line)
     }
 
-    fn change(&mut self, dice: &mut Dice) -> Body {
+    fn change(&mut self, world: &World) -> Body {
+        self.page = Page::Cart;
         // The line that makes an order anomalous stays as it is, and so does the last one in the cart.
-        let changeable = usize::from(self.anomaly.is_some());
-        let n = changeable + dice.index(self.cart.len() - changeable);
-        match dice.below(10) {
+        let changeable = usize::from(self.injected.is_some());
+        let n = changeable + self.dice.index(self.cart.len() - changeable);
+        match self.dice.below(10) {
             0..4 if n < self.cart.len() => {
                 let line = &mut self.cart[n];
-                line.quantity = 1 + (line.quantity + dice.between(0, 3)) % 5;
+                line.quantity = 1 + (line.quantity + self.dice.between(0, 3)) % 5;
                 Body::CartUpdate(CartLine {
                     cart_id: self.cart_id,
                     line: line.clone(),
@@ -182,13 +386,14 @@ impl<'a> Visit<'a> {
                 })
             }
             _ => {
-                let line = self.new_line(dice);
+                let line = self.new_line(world);
                 self.add(line)
             }
         }
     }
 
     fn add(&mut self, line: Line) -> Body {
+        self.page = Page::Cart;
         self.cart.push(line.clone());
         Body::CartAdd(CartLine {
             cart_id: self.cart_id,
@@ -197,48 +402,110 @@ impl<'a> Visit<'a> {
     }
 
     /// Of the product seen last, or of another one if that is in the cart already.
-    fn new_line(&self, dice: &mut Dice) -> Line {
-        let in_cart = |product: &Product| self.cart.iter().any(|line| line.product_id == product.id);
-        let mut product = self.seen.last().copied().unwrap_or_else(|| self.product(dice));
-        while in_cart(&product) {
-            product = self.product(dice);
+    fn new_line(&mut self, world: &World) -> Line {
+        let mut offer = match self.seen.last() {
+            Some(offer) => *offer,
+            None => self.wanted(world),
+        };
+        while self.cart.iter().any(|line| line.product_id == offer.product_id) {
+            offer = self.wanted(world);
         }
-        product.line(dice.pick(QUANTITIES))
+        offer.line(self.dice.pick(QUANTITIES))
     }
 
-    fn product(&self, dice: &mut Dice) -> Product {
-        self.catalog.product(1 + dice.skewed(self.products))
+    /// What goes into a cart: something that the shopper has bought before, or anything.
+    fn wanted(&mut self, world: &World) -> Offer {
+        if self.dice.percent(REORDER_PERCENT) {
+            let (category, bits) = world.shop.favourite(&self.shopper, &mut self.dice);
+            world.shop.offer_in(category, bits, self.for_sale)
+        } else {
+            self.product(world)
+        }
     }
 
-    fn buy(&self, dice: &mut Dice) -> Sale {
+    fn product(&mut self, world: &World) -> Offer {
+        if let Some(sale) = world.config.sale
+            && self.dice.chance(sale.share)
+        {
+            return world.shop.offer_at(self.dice.below(sale.products.into()));
+        }
+        let category = self.category();
+        world.shop.offer_in(category, self.dice.bits(), self.for_sale)
+    }
+
+    fn category(&mut self) -> usize {
+        if self.dice.percent(TASTE_PERCENT) {
+            self.dice.pick(&self.shopper.tastes)
+        } else {
+            category_of_slot(self.dice.below(64))
+        }
+    }
+
+    fn buy(&mut self) -> Sale {
+        let dice = &mut self.dice;
         let goods = goods_minor(&self.cart);
-        let discount = if dice.percent(DISCOUNTED_PERCENT) {
+        let tests_card = self
+            .injected
+            .is_some_and(|injected| injected.kind == Anomaly::CardTesting);
+        let discount = if !tests_card && dice.percent(DISCOUNTED_PERCENT) {
             goods * dice.pick(DISCOUNTS_PERCENT) / 100
         } else {
             0
         };
-        let shipping = if goods < FREE_SHIPPING_FROM_MINOR {
+        let shipping = if !tests_card && goods < FREE_SHIPPING_FROM_MINOR {
             dice.pick(SHIPPING_MINOR)
         } else {
             0
         };
-        let tax = (goods - discount) * dice.pick(TAXES_PERCENT) / 100;
+        let tax = if tests_card {
+            0
+        } else {
+            (goods - discount) * dice.pick(TAXES_PERCENT) / 100
+        };
         Sale {
             transaction_id: dice.uuid(),
             cart_id: self.cart_id,
-            lines: self.cart.clone(),
+            lines: std::mem::take(&mut self.cart),
             discount_minor: discount,
             shipping_minor: shipping,
             tax_minor: tax,
             total_minor: goods - discount + shipping + tax,
-            currency: CURRENCY.to_owned(),
-            payment_method: payment(dice),
+            currency: CURRENCY.into(),
+            payment_method: weighted(PAYMENTS, dice.bits()),
         }
     }
 }
 
+/// Puts what a visit is made of into an order that makes sense.
+fn steps(outline: &Outline, dice: &mut Dice) -> Vec<Step> {
+    let looks = outline.looks as usize;
+    let mut steps = Vec::with_capacity(outline.events() as usize);
+    let at_the_till = match outline.ending {
+        Ending::Browse | Ending::GiveBack { .. } => {
+            steps.resize(looks, Step::Look);
+            return steps;
+        }
+        Ending::LeaveCart { at_till } => at_till,
+        Ending::Buy => true,
+    };
+    let looks_first = looks - dice.index(looks.max(1));
+    steps.resize(looks_first, Step::Look);
+    steps.push(Step::Fill);
+    let from = steps.len();
+    steps.resize(from + looks - looks_first, Step::Look);
+    steps.resize(steps.len() + outline.changes as usize, Step::Change);
+    dice.shuffle(&mut steps[from..]);
+    if at_the_till {
+        steps.push(Step::Checkout);
+    }
+    if outline.ending == Ending::Buy {
+        steps.push(Step::Buy);
+    }
+    steps
+}
+
 /// Gives back the whole order, or one line of it with its share of discount and tax.
-fn refund(bought: &Sale, dice: &mut Dice) -> Refund {
+pub(super) fn refund(bought: &Sale, dice: &mut Dice) -> Sale {
     let whole = dice.percent(WHOLE_REFUNDS_PERCENT);
     let lines = if whole {
         bought.lines.clone()
@@ -252,17 +519,16 @@ fn refund(bought: &Sale, dice: &mut Dice) -> Refund {
     };
     let (discount, tax) = (share(bought.discount_minor), share(bought.tax_minor));
     let shipping = if whole { bought.shipping_minor } else { 0 };
-    Refund {
-        refunded_transaction_id: bought.transaction_id,
-        sale: Sale {
-            transaction_id: dice.uuid(),
-            lines,
-            discount_minor: discount,
-            shipping_minor: shipping,
-            tax_minor: tax,
-            total_minor: goods - discount + shipping + tax,
-            ..bought.clone()
-        },
+    Sale {
+        transaction_id: dice.uuid(),
+        cart_id: bought.cart_id,
+        lines,
+        discount_minor: discount,
+        shipping_minor: shipping,
+        tax_minor: tax,
+        total_minor: goods - discount + shipping + tax,
+        currency: CURRENCY.into(),
+        payment_method: bought.payment_method,
     }
 }
 
@@ -271,18 +537,13 @@ fn goods_minor(lines: &[Line]) -> i64 {
     i64::try_from(lines_total_minor(lines)).unwrap_or(i64::MAX)
 }
 
-fn category(dice: &mut Dice) -> &'static str {
-    let n = dice.index(category_names().len());
-    category_names().nth(n).unwrap_or_default()
-}
-
-fn payment(dice: &mut Dice) -> PaymentMethod {
-    let mut rest = dice.below(PAYMENTS.iter().map(|(_, weight)| weight).sum());
-    for (method, weight) in PAYMENTS {
-        match rest.checked_sub(*weight) {
-            None => return *method,
-            Some(left) => rest = left,
-        }
-    }
-    PaymentMethod::CreditCard
+/// A UUID (version 7) of the time, with bits of the seed and the index.
+pub(super) fn event_id(seed: u64, index: u64, occurred_at: Timestamp) -> Uuid {
+    let ms = u64::try_from(occurred_at.as_ms()).unwrap_or(0);
+    let high = hash(seed, Purpose::EventId, index);
+    let mut bits = [0; 10];
+    bits[..8].copy_from_slice(&high.to_be_bytes());
+    // 64 bits of the index's hash make ids of a seed differ; the rest may follow from them.
+    bits[8..].copy_from_slice(&high.wrapping_mul(0xD1B5_4A32_D192_ED03).to_be_bytes()[..2]);
+    uuid::Builder::from_unix_timestamp_millis(ms, &bits).into_uuid()
 }

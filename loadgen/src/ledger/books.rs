@@ -1,11 +1,14 @@
 //! The running sums that a ledger is made of.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use events::{Body, Country, EventType, Line, Minute, Sale, Stream, Uuid};
 
-use super::{AnomalyFact, Carts, Count, Ledger, MinuteFacts, RunFacts, SCHEMA_VERSION, SalesFacts};
+use super::{
+    AnomalyFact, Carts, Count, FaultFacts, Ledger, MinuteFacts, RunFacts, SCHEMA_VERSION, SalesFacts,
+};
 use crate::generator::Planned;
+use crate::source::Content;
 
 /// The running sums. Its size depends on the minutes, the anomalies and the carts in flight, not on the events.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +18,9 @@ pub struct Books {
     carts: Carts,
     open_carts: HashMap<Uuid, OpenCart>,
     anomalies: Vec<AnomalyFact>,
+    faults: FaultFacts,
+    /// Events that were given up; a second copy may make up for one.
+    given_up: HashSet<Uuid>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -92,6 +98,17 @@ impl SalesFacts {
     }
 }
 
+impl FaultFacts {
+    /// Adds other faults.
+    pub fn merge(&mut self, other: &Self) {
+        self.late += other.late;
+        self.duplicates += other.duplicates;
+        for (rule, count) in &other.bad {
+            *self.bad.entry(rule.clone()).or_default() += count;
+        }
+    }
+}
+
 fn units(lines: &[Line]) -> i64 {
     lines.iter().map(|line| line.quantity).sum()
 }
@@ -104,8 +121,28 @@ pub(super) fn goods_minor(lines: &[Line]) -> i64 {
 }
 
 impl Books {
-    /// Enters an acknowledged event.
-    pub fn acknowledge(&mut self, planned: &Planned) {
+    /// Enters an acknowledged record.
+    pub fn acknowledge(&mut self, content: &Content) {
+        match content {
+            Content::Event(planned) => self.enter(planned),
+            // Its first copy was given up, so it is the second one that counts.
+            Content::Again(planned) if self.given_up.remove(&planned.event.envelope.event_id) => {
+                self.enter(planned)
+            }
+            Content::Again(_) => self.faults.duplicates += 1,
+            Content::Bad(rule) => *self.faults.bad.entry(rule.to_string()).or_default() += 1,
+        }
+    }
+
+    /// Takes note that a record was given up.
+    pub fn fail(&mut self, content: &Content) {
+        if let Content::Event(planned) = content {
+            self.given_up.insert(planned.event.envelope.event_id);
+            self.settle(planned, false);
+        }
+    }
+
+    fn enter(&mut self, planned: &Planned) {
         let event = &planned.event;
         let id = event.envelope.event_id;
         self.streams.entry(event.stream()).or_default().add(id);
@@ -127,14 +164,15 @@ impl Books {
                 .add_refund(&refund.sale),
             _ => {}
         }
-        self.anomalies
-            .extend(planned.anomaly.map(|kind| AnomalyFact { event_id: id, kind }));
+        self.anomalies.extend(planned.anomaly.map(|injected| AnomalyFact {
+            occurred_at: event.envelope.occurred_at,
+            event_id: id,
+            user_id: event.envelope.user_id,
+            kind: injected.kind,
+            group: injected.group,
+        }));
+        self.faults.late += u64::from(planned.late);
         self.settle(planned, true);
-    }
-
-    /// Takes note that an event was given up.
-    pub fn fail(&mut self, planned: &Planned) {
-        self.settle(planned, false);
     }
 
     /// Keeps a cart open until all of its events are settled.
@@ -177,6 +215,8 @@ impl Books {
         self.carts.merge(&other.carts);
         self.open_carts.extend(other.open_carts);
         self.anomalies.extend(other.anomalies);
+        self.faults.merge(&other.faults);
+        self.given_up.extend(other.given_up);
     }
 
     /// The ledger of a run that is over. A cart that the run's end cut short is left behind.
@@ -210,6 +250,7 @@ impl Books {
                 .collect(),
             carts: self.carts,
             anomalies: self.anomalies,
+            faults: self.faults,
         }
     }
 }

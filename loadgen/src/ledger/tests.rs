@@ -8,49 +8,76 @@ use events::{Body, Line, Sale};
 
 use super::books::goods_minor;
 use super::*;
-use crate::generator::{Config, Generator, Mix, Planned};
+use crate::args::{Cli, Command};
+use crate::generator::{Config, FaultRates, Generator, Limit, Planned};
+use crate::plan::Plan;
+use crate::source::{Content, Source};
 
 const COUNT: u64 = 3_100;
 
-fn config() -> Config {
-    Config {
-        seed: 7,
-        start: Timestamp::parse("2026-11-22T17:29:58Z").unwrap(),
-        rate: 500,
-        users: 10_000,
-        products: 1_000,
-        mix: Mix::default(),
-    }
+fn plan() -> Plan {
+    let flags = [
+        "loadgen",
+        "run",
+        "--seed",
+        "7",
+        "--users",
+        "10000",
+        "--products",
+        "1000",
+        "--sink",
+        "null",
+    ];
+    let start = Timestamp::parse("2026-11-22T17:29:58Z").unwrap();
+    let Ok(Cli {
+        command: Command::Run(args),
+    }) = Cli::read(flags)
+    else {
+        panic!("{flags:?}")
+    };
+    Plan::new(&args, start).unwrap()
+}
+
+fn records(faults: FaultRates) -> Vec<Content> {
+    let config = Config {
+        faults,
+        ..plan().events
+    };
+    let mut generator = Generator::new(
+        config,
+        Limit {
+            records: Some(COUNT),
+            duration: None,
+        },
+    );
+    std::iter::from_fn(|| generator.next_record())
+        .map(|record| record.content)
+        .collect()
 }
 
 fn events() -> Vec<Planned> {
-    let mut generator = Generator::new(config(), None);
-    (0..COUNT).map(|index| generator.event(index)).collect()
+    let event = |content| match content {
+        Content::Event(planned) => planned,
+        other => panic!("{other:?} without faults"),
+    };
+    records(FaultRates::default()).into_iter().map(event).collect()
 }
 
 fn facts() -> RunFacts {
-    let Config {
-        seed,
-        start,
-        rate,
-        users,
-        products,
-        mix,
-    } = config();
-    let end = config().occurred_at(COUNT - 1);
-    let (stage, sink) = ("dev".to_owned(), "null".to_owned());
+    let plan = plan();
+    let (start, end) = (plan.events.start, plan.events.start.plus_ms(6_198));
     RunFacts {
-        seed,
+        seed: plan.events.seed,
         start,
         end,
         sent_from: start,
         sent_to: end,
-        stage,
-        sink,
-        rate,
-        mix: mix.to_string(),
-        users,
-        products,
+        stage: plan.stage,
+        sink: "null".to_owned(),
+        rate: plan.rate,
+        mix: plan.shape,
+        users: plan.events.users,
+        products: plan.events.products,
     }
 }
 
@@ -58,7 +85,7 @@ fn ledger_of<'a>(acknowledged: impl IntoIterator<Item = &'a Planned>) -> Ledger 
     let mut books = Books::default();
     acknowledged
         .into_iter()
-        .for_each(|planned| books.acknowledge(planned));
+        .for_each(|planned| books.acknowledge(&Content::Event(planned.clone())));
     books.close(facts(), COUNT, 0, 0)
 }
 
@@ -174,7 +201,7 @@ proptest! {
         }
         let mut books = vec![Books::default(); usize::try_from(workers)?];
         for planned in order {
-            books[usize::try_from(planned.event.envelope.user_id % workers)?].acknowledge(planned);
+            books[usize::try_from(planned.event.envelope.user_id % workers)?].acknowledge(&Content::Event(planned.clone()));
         }
         let mut total = Books::default();
         for own in books {
@@ -189,10 +216,11 @@ fn what_failed_is_not_in_the_sums() {
     let events = events();
     let mut books = Books::default();
     for planned in &events {
+        let content = Content::Event(planned.clone());
         if planned.index % 3 == 0 {
-            books.fail(planned);
+            books.fail(&content);
         } else {
-            books.acknowledge(planned);
+            books.acknowledge(&content);
         }
     }
     let ledger = books.close(facts(), COUNT, 0, 0);
@@ -204,11 +232,11 @@ fn what_failed_is_not_in_the_sums() {
 
 #[test]
 fn carts_are_forgotten_when_all_of_their_events_are_settled() {
-    let mut generator = Generator::new(config(), None);
+    let mut generator = Generator::new(plan().events, Limit::default());
     let mut books = Books::default();
     let mut most = 0;
-    for index in 0..100_000 {
-        books.acknowledge(&generator.event(index));
+    for _ in 0..100_000 {
+        books.acknowledge(&generator.next_record().unwrap().content);
         most = most.max(books.open_carts());
     }
     assert!(most < 1_000, "{most} carts in memory");
@@ -229,4 +257,53 @@ fn a_ledger_reads_what_it_writes() {
         "nothing unfinished is left"
     );
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn second_copies_and_bad_records_count_for_nothing() {
+    let rates = FaultRates {
+        bad: 0.05,
+        duplicate: 0.05,
+        late: 0.05,
+    };
+    let records = records(rates);
+    let mut books = Books::default();
+    records.iter().for_each(|content| books.acknowledge(content));
+    let ledger = books.close(facts(), COUNT, 0, 0);
+    let is_event = |content: &&Content| matches!(content, Content::Event(_));
+    let again = records
+        .iter()
+        .filter(|content| matches!(content, Content::Again(_)))
+        .count() as u64;
+    assert_eq!(
+        ledger.acknowledged,
+        records.iter().filter(is_event).count() as u64
+    );
+    assert_eq!(ledger.faults.duplicates, again);
+    assert_eq!(
+        ledger.faults.bad.values().sum::<u64>(),
+        COUNT - ledger.acknowledged - again
+    );
+    assert!(again > 0 && ledger.faults.late > 0 && ledger.faults.bad.len() > 5);
+}
+
+#[test]
+fn a_second_copy_makes_up_for_a_first_one_that_was_given_up() {
+    let rates = FaultRates {
+        duplicate: 0.2,
+        ..FaultRates::default()
+    };
+    let mut books = Books::default();
+    let mut repeated = 0;
+    for content in records(rates) {
+        match &content {
+            Content::Event(_) => books.fail(&content),
+            _ => {
+                repeated += 1;
+                books.acknowledge(&content);
+            }
+        }
+    }
+    let ledger = books.close(facts(), COUNT, 0, 0);
+    assert_eq!((ledger.acknowledged, ledger.faults.duplicates), (repeated, 0));
 }

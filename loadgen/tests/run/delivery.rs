@@ -11,14 +11,18 @@ use loadgen::ledger::{IdSum, Ledger};
 use loadgen::plan::Plan;
 use loadgen::report::{Measured, Report};
 use loadgen::run::{Freshness, run};
+use loadgen::source::{Content, Source};
 
 const FAST: &str = "--rate 100000 --events 3000 --workers 2 --output json";
 
 /// The ids of all events of a plan.
 fn planned(plan: &Plan) -> Vec<Uuid> {
-    let mut generator = Generator::new(plan.events, plan.count);
-    (0..plan.count.unwrap())
-        .map(|index| generator.event(index).event.envelope.event_id)
+    let mut generator = Generator::new(plan.events.clone(), plan.limit);
+    std::iter::from_fn(|| generator.next_record())
+        .filter_map(|record| match record.content {
+            Content::Event(planned) => Some(planned.event.envelope.event_id),
+            _ => None,
+        })
         .collect()
 }
 

@@ -1,0 +1,57 @@
+//! The shop: its users and its products, as functions of (seed, id). There is no table of them: any one is computed on demand,
+//! the same in every run and on every thread.
+
+mod growth;
+mod numbers;
+mod products;
+mod users;
+
+use events::Country;
+
+pub use self::products::Product;
+pub use self::users::User;
+
+pub(in crate::generator) use self::products::{BRANDS, CATEGORIES, Offer, category_of_slot};
+pub(in crate::generator) use self::users::Shopper;
+
+use self::products::Ranks;
+
+/// A shop with so many users and products.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    seed: u64,
+    users: u64,
+    products: u64,
+    countries: Vec<(Country, u64)>,
+    ranks: Ranks,
+}
+
+impl Shop {
+    /// The shop of a seed. Users and products are numbered from 1; there is at least one of each.
+    #[must_use]
+    pub fn new(seed: u64, users: u64, products: u64) -> Self {
+        let (users, products) = (users.max(1), products.max(1));
+        Self {
+            seed,
+            users,
+            products,
+            countries: users::countries(),
+            ranks: Ranks::new(seed, products),
+        }
+    }
+
+    /// How many users there are.
+    #[must_use]
+    pub const fn users(&self) -> u64 {
+        self.users
+    }
+
+    /// How many products there are.
+    #[must_use]
+    pub const fn products(&self) -> u64 {
+        self.products
+    }
+}
+
+#[cfg(test)]
+mod tests;

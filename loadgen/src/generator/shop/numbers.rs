@@ -1,0 +1,136 @@
+//! Distributions in basic arithmetic alone: no `exp`, `ln` or `pow` of a platform's library, whose last bits differ from one
+//! machine to the next. Additions, products, quotients and square roots are the same everywhere (IEEE 754).
+
+use crate::generator::dice::unit;
+
+/// The exponent of the popularity of products: the n-th is sold in proportion to n^−0.9. Log-rank against log-sales has a
+/// slope of −0.7 to −1.1 over the head in real shops; and 1 / (1 − 0.9) is a whole number.
+const ROOT: i32 = 10;
+
+/// A power law over the ranks 0 to n − 1: rank r has a weight of about (r + 1)^−0.9.
+///
+/// The inverse of the continuous distribution function: with M = (n + 1)^(1/10), (1 + u·(M − 1))^10 lies between 1 and n + 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PowerLaw {
+    ranks: u64,
+    spread: f64,
+}
+
+impl PowerLaw {
+    pub(super) fn new(ranks: u64) -> Self {
+        let ranks = ranks.max(1);
+        Self {
+            ranks,
+            spread: root((ranks + 1) as f64) - 1.0,
+        }
+    }
+
+    /// The rank that `bits` of 2^64 fall on.
+    pub(super) fn rank(&self, bits: u64) -> u64 {
+        let base = 1.0 + unit(bits) * self.spread;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 1 and ranks + 1"
+        )]
+        let rank = power(base) as u64;
+        (rank - 1).min(self.ranks - 1)
+    }
+}
+
+/// x^10.
+fn power(x: f64) -> f64 {
+    let square = x * x;
+    let fourth = square * square;
+    fourth * fourth * square
+}
+
+/// x^(1/10) for x ≥ 1, by Newton's method from above, which comes down to it.
+fn root(x: f64) -> f64 {
+    let mut guess = x.sqrt();
+    loop {
+        let ninth = power(guess) / guess;
+        let next = guess - (guess * ninth - x) / (f64::from(ROOT) * ninth);
+        if next >= guess {
+            return guess;
+        }
+        guess = next;
+    }
+}
+
+/// A draw from the normal distribution, near enough: the sum of twelve even draws less six (Irwin–Hall), within ±6.
+pub(super) fn normal(bits: [u64; 3]) -> f64 {
+    let parts = bits.into_iter().flat_map(|bits| {
+        [
+            bits & 0xFFFF,
+            bits >> 16 & 0xFFFF,
+            bits >> 32 & 0xFFFF,
+            bits >> 48,
+        ]
+    });
+    let sum: u64 = parts.sum();
+    // Each draw is the middle of its 65,536th.
+    (sum + 6) as f64 / 65_536.0 - 6.0
+}
+
+/// e^x for |x| < 700: 2^k · e^r by the Taylor series of e^r.
+pub(super) fn exp(x: f64) -> f64 {
+    const TERMS: u32 = 12;
+    let k = (x * std::f64::consts::LOG2_E).round();
+    let r = x - k * std::f64::consts::LN_2;
+    let mut sum = 1.0;
+    for n in (1..=TERMS).rev() {
+        sum = 1.0 + sum * r / f64::from(n);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "|k| is at most 1,010")]
+    let k = k as i64;
+    sum * f64::from_bits((1_023 + k).cast_unsigned() << 52)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_functions_are_the_librarys(x in -20.0..20.0_f64, large in 1.0..1e7_f64) {
+            prop_assert!((exp(x) / x.exp() - 1.0).abs() < 1e-12);
+            prop_assert!((root(large) / large.powf(0.1) - 1.0).abs() < 1e-12);
+        }
+
+        #[test]
+        fn every_rank_can_come_and_no_other(ranks in 1..300_000_u64, bits: u64) {
+            prop_assert!(PowerLaw::new(ranks).rank(bits) < ranks);
+            prop_assert_eq!(PowerLaw::new(ranks).rank(0), 0);
+            prop_assert_eq!(PowerLaw::new(ranks).rank(u64::MAX), ranks - 1);
+        }
+    }
+
+    #[test]
+    fn a_power_law_has_its_slope() {
+        let law = PowerLaw::new(10_000);
+        let mut counts = vec![0_u32; 10_000];
+        for n in 0..1_000_000_u64 {
+            let bits = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            counts[usize::try_from(law.rank(bits)).unwrap()] += 1;
+        }
+        let slope = (f64::from(counts[999]) / f64::from(counts[9])).ln() / 100_f64.ln();
+        assert!((-1.0..-0.8).contains(&slope), "{slope}");
+    }
+
+    #[test]
+    fn normal_draws_have_mean_0_and_deviation_1() {
+        let mut dice = crate::generator::dice::Dice::new(1, crate::generator::dice::Purpose::Block, 0);
+        let draws: Vec<f64> = (0..100_000)
+            .map(|_| normal([dice.bits(), dice.bits(), dice.bits()]))
+            .collect();
+        let mean = draws.iter().sum::<f64>() / draws.len() as f64;
+        let variance = draws.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / draws.len() as f64;
+        assert!(
+            mean.abs() < 0.02 && (variance - 1.0).abs() < 0.03,
+            "{mean} {variance}"
+        );
+    }
+}
