@@ -177,17 +177,12 @@ impl Visit {
     pub(super) fn take(&mut self, world: &World, index: u64, now: Timestamp, outline: &Outline) -> Planned {
         let step = self.steps[self.taken];
         let body = self.step(world);
-        let (event, late) = self.event(world, index, now, self.session_id, body);
         Planned {
             index,
-            event,
+            event: Event { envelope: self.envelope(world, index, now, self.session_id), body },
             anomaly: self.injected.filter(|_| step == Step::Buy),
-            late,
-            cart_steps: if step == Step::Look {
-                0
-            } else {
-                outline.cart_steps()
-            },
+            late: self.late_ms > 0,
+            cart_steps: if step == Step::Look { 0 } else { outline.cart_steps() },
         }
     }
 
@@ -211,38 +206,24 @@ impl Visit {
         let session_id = self.dice.uuid();
         self.country = self.shopper.country;
         self.late_ms = 0;
-        let (event, late) = self.event(world, index, now, session_id, body);
-        Planned {
-            index,
-            event,
-            anomaly: None,
-            late,
-            cart_steps: 0,
-        }
+        let envelope = self.envelope(world, index, now, session_id);
+        Planned { index, event: Event { envelope, body }, anomaly: None, late: false, cart_steps: 0 }
     }
 
-    fn event(
-        &self,
-        world: &World,
-        index: u64,
-        now: Timestamp,
-        session_id: Uuid,
-        body: Body,
-    ) -> (Event, bool) {
+    fn envelope(&self, world: &World, index: u64, now: Timestamp, session_id: Uuid) -> Envelope {
         let occurred_at = if self.late_ms == 0 {
             now
         } else {
             now.plus_ms(-self.late_ms.min(now.as_ms()))
         };
-        let envelope = Envelope {
+        Envelope {
             event_id: event_id(world.config.seed, index, occurred_at),
             occurred_at,
             user_id: self.shopper.user_id,
             session_id,
             country: self.country,
             device: self.shopper.device,
-        };
-        (Event { envelope, body }, self.late_ms > 0)
+        }
     }
 
     /// The step after it is known, as who is about to fill the cart looks at the product first.

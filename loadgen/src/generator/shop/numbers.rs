@@ -73,18 +73,29 @@ pub(super) fn normal(bits: [u64; 3]) -> f64 {
     (sum + 6) as f64 / 65_536.0 - 6.0
 }
 
-/// e^x for |x| < 700: 2^k · e^r by the Taylor series of e^r.
+/// 1/n! from n = 9 down to 0.
+const TAYLOR: [f64; 10] = [
+    1.0 / 362_880.0,
+    1.0 / 40_320.0,
+    1.0 / 5_040.0,
+    1.0 / 720.0,
+    1.0 / 120.0,
+    1.0 / 24.0,
+    1.0 / 6.0,
+    0.5,
+    1.0,
+    1.0,
+];
+
+/// e^x for |x| < 700, to ten digits: 2^k · e^r by the Taylor series of e^r.
 pub(super) fn exp(x: f64) -> f64 {
-    const TERMS: u32 = 12;
-    let k = (x * std::f64::consts::LOG2_E).round();
-    let r = x - k * std::f64::consts::LN_2;
-    let mut sum = 1.0;
-    for n in (1..=TERMS).rev() {
-        sum = 1.0 + sum * r / f64::from(n);
-    }
+    const SHIFT: i64 = 1_100;
+    // Cutting off a positive number rounds it down.
     #[expect(clippy::cast_possible_truncation, reason = "|k| is at most 1,010")]
-    let k = k as i64;
-    sum * f64::from_bits((1_023 + k).cast_unsigned() << 52)
+    let k = (x * std::f64::consts::LOG2_E + 0.5 + SHIFT as f64) as i64 - SHIFT;
+    let r = x - k as f64 * std::f64::consts::LN_2;
+    let power = TAYLOR.iter().fold(0.0, |sum, coefficient| sum * r + coefficient);
+    power * f64::from_bits((1_023 + k).cast_unsigned() << 52)
 }
 
 #[cfg(test)]
@@ -96,7 +107,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_functions_are_the_librarys(x in -20.0..20.0_f64, large in 1.0..1e7_f64) {
-            prop_assert!((exp(x) / x.exp() - 1.0).abs() < 1e-12);
+            prop_assert!((exp(x) / x.exp() - 1.0).abs() < 1e-10);
             prop_assert!((root(large) / large.powf(0.1) - 1.0).abs() < 1e-12);
         }
 

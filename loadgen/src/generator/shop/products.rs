@@ -173,16 +173,26 @@ impl Offer {
     }
 }
 
+/// The category of each slot.
+const CATEGORY_OF_SLOT: [usize; SLOTS as usize] = {
+    let mut table = [0; SLOTS as usize];
+    let mut slot = 0;
+    while slot < SLOTS {
+        let mut place = slot * SLOT_STEP % SLOTS;
+        let mut category = 0;
+        while place >= CATEGORIES[category].slots {
+            place -= CATEGORIES[category].slots;
+            category += 1;
+        }
+        table[slot as usize] = category;
+        slot += 1;
+    }
+    table
+};
+
 /// The category of a slot; any number is one.
 pub(in crate::generator) fn category_of_slot(slot: u64) -> usize {
-    let mut place = slot % SLOTS * SLOT_STEP % SLOTS;
-    for (index, category) in CATEGORIES.iter().enumerate() {
-        match place.checked_sub(category.slots) {
-            None => return index,
-            Some(left) => place = left,
-        }
-    }
-    0
+    CATEGORY_OF_SLOT[(slot % SLOTS) as usize]
 }
 
 /// How ranks, categories and product ids belong together.
@@ -194,7 +204,6 @@ pub(super) struct Ranks {
     shift: u64,
     /// The inverse of `step` mod products.
     back: u64,
-    category_of_slot: Vec<usize>,
     /// By category: its slots in order, and the popularity within it.
     shelves: Vec<(Vec<u64>, PowerLaw)>,
 }
@@ -206,13 +215,8 @@ impl Ranks {
         while gcd(step, products) != 1 {
             step += 1;
         }
-        let category_of_slot: Vec<usize> = (0..SLOTS).map(category_of_slot).collect();
         let shelves = (0..CATEGORIES.len()).map(|category| {
-            let slots: Vec<u64> = (0..SLOTS)
-                .zip(&category_of_slot)
-                .filter(|(_, of)| **of == category)
-                .map(|(slot, _)| slot)
-                .collect();
+            let slots: Vec<u64> = (0..SLOTS).filter(|slot| category_of_slot(*slot) == category).collect();
             let in_last_cycle = slots.iter().filter(|slot| **slot < products % SLOTS).count() as u64;
             let law = PowerLaw::new(products / SLOTS * slots.len() as u64 + in_last_cycle);
             (slots, law)
@@ -223,7 +227,6 @@ impl Ranks {
             step: step % products,
             shift: scale(hash(seed, Purpose::Catalog, 1), products),
             back: inverse(step, products),
-            category_of_slot,
             shelves,
         }
     }
@@ -243,9 +246,6 @@ impl Ranks {
         (id - 1 + self.products - self.shift) * self.back % self.products
     }
 
-    fn category_of(&self, rank: u64) -> usize {
-        self.category_of_slot[usize::try_from(rank % SLOTS).unwrap_or(0)]
-    }
 }
 
 fn gcd(a: u64, b: u64) -> u64 {
@@ -296,7 +296,7 @@ impl Shop {
     }
 
     pub(in crate::generator) fn offer(&self, product_id: u64) -> Offer {
-        let category = self.ranks.category_of(self.ranks.rank_of(product_id));
+        let category = category_of_slot(self.ranks.rank_of(product_id));
         self.priced(product_id, category)
     }
 
@@ -319,7 +319,7 @@ impl Shop {
     /// The product at a rank of popularity, 0 the most popular.
     pub(in crate::generator) fn offer_at(&self, rank: u64) -> Offer {
         let rank = rank % self.products;
-        self.priced(self.ranks.id_of(rank), self.ranks.category_of(rank))
+        self.priced(self.ranks.id_of(rank), category_of_slot(rank))
     }
 
     fn priced(&self, product_id: u64, category: usize) -> Offer {
