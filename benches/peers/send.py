@@ -1,7 +1,7 @@
 """Events to Kinesis as one would send them with boto3: one client, full calls, connections kept.
 
-Plain: records are prebuilt, 500 a call; only calling is timed. With --aggregate: each event goes through
-aws_kinesis_agg's RecordAggregator on the way, if that is installed; aggregating is timed, too.
+Records are prebuilt, 500 a call, and only calling is timed. With --generate, each event is made on the way, as
+generate.py makes it. With --aggregate, each goes through aws_kinesis_agg's RecordAggregator, if that is installed.
 """
 
 import argparse
@@ -9,8 +9,10 @@ import importlib.util
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import boto3
+import generate
 from botocore.config import Config
 
 STREAM = "globalmart-bench-product-views"
@@ -41,20 +43,30 @@ def plain(client, events, total, threads):
         return time.perf_counter() - began, records
 
 
+def generated(client, total):
+    """Makes and sends `total` events, 500 a call."""
+    made = generate.events(42, total)
+    records = 0
+    began = time.perf_counter()
+    while entries := [{"Data": line, "PartitionKey": str(user_id)} for user_id, line in islice(made, CALL_RECORDS)]:
+        records += put(client, entries)
+    return time.perf_counter() - began, records
+
+
 def aggregated(client, events, total):
-    """Sends `total` events in aggregates of the library's own size, as many a call as it takes."""
+    """Sends `total` events in aggregates as large as the library makes them, as many a call as it takes."""
     from aws_kinesis_agg.aggregator import RecordAggregator
 
     entries, size, records = [], 0, 0
 
     def add(aggregate):
         nonlocal size, records
-        key, hash_key, data = aggregate.get_contents()
+        key, _, data = aggregate.get_contents()
         if size + len(data) + len(key) > CALL_BYTES:
             records += put(client, entries)
             entries.clear()
             size = 0
-        entries.append({"Data": data, "PartitionKey": key, "ExplicitHashKey": hash_key})
+        entries.append({"Data": data, "PartitionKey": key})
         size += len(data) + len(key)
 
     aggregator = RecordAggregator()
@@ -77,6 +89,7 @@ def main():
     parser.add_argument("--file", required=True, help="events to send, one a line; over again until there are enough")
     parser.add_argument("--events", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--generate", action="store_true")
     parser.add_argument("--aggregate", action="store_true")
     arguments = parser.parse_args()
     with open(arguments.file, "rb") as file:
@@ -86,6 +99,8 @@ def main():
     aggregate = arguments.aggregate and importlib.util.find_spec("aws_kinesis_agg") is not None
     if aggregate:
         elapsed_s, records = aggregated(client, events, arguments.events)
+    elif arguments.generate:
+        elapsed_s, records = generated(client, arguments.events)
     else:
         elapsed_s, records = plain(client, events, arguments.events, arguments.threads)
     print(json.dumps({
