@@ -8,6 +8,7 @@ PORT ?=
 STAGE ?=
 EMULATOR ?=
 NAME ?=
+BENCH ?=
 SQL ?=
 FILE ?=
 RATE ?= 500
@@ -91,8 +92,8 @@ test-e2e: setup ## Only the end-to-end tests
 	fi
 
 .PHONY: bench
-bench: setup ## Measure against peers; writes target/bench/report.json
-	cargo run --release -p benches
+bench: setup ## Measure against peers, all or BENCH="generate send"; writes target/bench/report.json
+	cargo run --release -p benches -- $(BENCH)
 
 .PHONY: lint
 lint: setup ## Formatting, clippy, the template, licences of dependencies

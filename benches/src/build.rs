@@ -25,12 +25,18 @@ struct Target {
     name: String,
 }
 
-/// Builds a package's program with the release profile; returns where cargo put it.
-pub(crate) async fn release(repository: &Path, package: &str) -> anyhow::Result<PathBuf> {
+/// Builds a package's program with the release profile; returns where cargo put it. What is built alongside shares its
+/// dependencies, and with them their features.
+pub(crate) async fn release(
+    repository: &Path,
+    package: &str,
+    alongside: Option<&str>,
+) -> anyhow::Result<PathBuf> {
     eprintln!("Building {package} with the release profile; from nothing that takes many minutes ...");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let child = Command::new(&cargo)
         .args(["build", "--release", "--package", package, "--bin", package])
+        .args(alongside.into_iter().flat_map(|package| ["--package", package]))
         .arg("--message-format=json-render-diagnostics")
         .current_dir(repository)
         .stdin(Stdio::null())

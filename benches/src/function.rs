@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
 use crate::limit::within;
+use crate::process::peak_mb;
 use crate::runtime_api::{Call, RuntimeApi};
 
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -113,10 +114,14 @@ impl Started {
         let what = format!("{} to answer its invocation", self.program);
         let call = call_of(self.program, &mut self.child, &mut self.api);
         match within(INVOCATION_LIMIT, &what, call).await?? {
-            (at, Call::Response) => Ok(Invoked {
-                took: at.duration_since(began),
-                peak_mb: self.peak_mb()?,
-            }),
+            (at, Call::Response) => {
+                let id = self.child.id();
+                let id = id.with_context(|| format!("{} has ended", self.program))?;
+                Ok(Invoked {
+                    took: at.duration_since(began),
+                    peak_mb: peak_mb(id)?,
+                })
+            }
             (_, Call::Failure(reason)) => bail!("{} failed its invocation: {reason}", self.program),
             (_, Call::Next(_)) => bail!("{} passed over its invocation", self.program),
         }
@@ -131,20 +136,6 @@ impl Started {
         )
         .await??;
         Ok(())
-    }
-
-    /// The kernel's own high-water mark.
-    fn peak_mb(&self) -> anyhow::Result<f64> {
-        let id = self
-            .child
-            .id()
-            .with_context(|| format!("{} has ended", self.program))?;
-        let path = format!("/proc/{id}/status");
-        let status = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {path}, where Linux tells a process's memory"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u32>().ok());
-        Ok(f64::from(kib.with_context(|| format!("{path} has no VmHWM"))?) / 1_024.0)
     }
 }
 

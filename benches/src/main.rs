@@ -1,23 +1,33 @@
 //! Whole-program measurements, each against a peer that is measured in turn in the same run: a table on standard output,
 //! and `target/bench/report.json` for scripts.
 //!
-//! A benchmark is a module with a `run` that adds its measurements to the [`report::Report`].
+//! A benchmark is a module with a `run` that adds its measurements to the [`report::Report`], and a name in [`NAMES`].
+//! Arguments choose some of them by name.
 
 mod batch;
 mod build;
 mod endpoint;
 mod function;
+mod generate;
+mod kinesis;
 mod limit;
+mod loadgen;
+mod memory;
+mod process;
 mod report;
 mod runtime_api;
 mod sales;
+mod send;
 mod stats;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail, ensure};
 use report::Report;
+
+/// The benchmarks, in the order in which they run.
+const NAMES: [&str; 5] = ["generate", "send", "aggregate", "memory", "sales"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -31,16 +41,52 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
+    let chosen = chosen(std::env::args().skip(1).collect())?;
     let repository = repository()?;
     let mut report = Report::default();
-    sales::run(&repository, &mut report).await?;
+    let mut failed = Vec::new();
+    for name in chosen {
+        // What the others measured is worth telling all the same.
+        if let Err(error) = bench(name, &repository, &mut report).await {
+            eprintln!("error: {name}: {error:#}");
+            failed.push(name);
+        }
+    }
     println!("{report}");
     let written = report.write(&repository)?;
     println!(
         "\nWritten to {}",
         written.strip_prefix(&repository).unwrap_or(&written).display()
     );
+    ensure!(
+        failed.is_empty(),
+        "not measured: {} (see above)",
+        failed.join(", ")
+    );
     Ok(())
+}
+
+async fn bench(name: &str, repository: &Path, report: &mut Report) -> anyhow::Result<()> {
+    match name {
+        "generate" => generate::run(repository, report).await,
+        "send" => send::run(repository, report).await,
+        "aggregate" => send::run_aggregated(repository, report).await,
+        "memory" => memory::run(repository, report).await,
+        "sales" => sales::run(repository, report).await,
+        _ => bail!("no such benchmark"),
+    }
+}
+
+/// The benchmarks named, or all if none is.
+fn chosen(named: Vec<String>) -> anyhow::Result<Vec<&'static str>> {
+    if named.is_empty() {
+        return Ok(NAMES.to_vec());
+    }
+    let known = |name: String| {
+        let found = NAMES.into_iter().find(|known| *known == name);
+        found.with_context(|| format!("there is no benchmark `{name}`; there are: {}", NAMES.join(", ")))
+    };
+    named.into_iter().map(known).collect()
 }
 
 /// The root of the working copy that this program was built from.
@@ -48,4 +94,18 @@ fn repository() -> anyhow::Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     root.canonicalize()
         .with_context(|| format!("{} is gone: build this program again", root.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn benchmarks_are_chosen_by_name() {
+        let chosen = |names: &[&str]| chosen(names.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(chosen(&[]).unwrap(), NAMES);
+        assert_eq!(chosen(&["send", "generate"]).unwrap(), ["send", "generate"]);
+        let error = chosen(&["sned"]).unwrap_err().to_string();
+        assert!(error.contains("`sned`") && error.contains("send"), "{error}");
+    }
 }

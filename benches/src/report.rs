@@ -28,8 +28,17 @@ pub(crate) struct Measurement {
     pub(crate) peer: &'static str,
     /// What that one came to.
     pub(crate) peer_value: f64,
-    /// The value that it should reach, if there is one. For people: how fast the machine is decides too.
-    pub(crate) target: Option<f64>,
+    /// What it should reach, if that was set. For people: how fast the machine is decides too.
+    pub(crate) target: Option<Target>,
+}
+
+/// What a measurement should reach.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target {
+    /// This value, in the measurement's unit.
+    Value(f64),
+    /// This many times better than the peer.
+    Ratio(f64),
 }
 
 #[derive(Debug, Serialize)]
@@ -43,7 +52,7 @@ struct Row {
     /// How many times better than the peer.
     ratio: f64,
     #[serde(skip)]
-    target: Option<f64>,
+    target: Option<Target>,
 }
 
 impl Report {
@@ -126,12 +135,14 @@ impl fmt::Display for Report {
 impl Row {
     fn cells(&self) -> [String; HEADER.len()] {
         let target = self.target.map_or_else(String::new, |target| {
-            let (sign, met) = if self.higher_is_better {
-                ("≥", self.value >= target)
-            } else {
-                ("≤", self.value <= target)
+            let (sign, wanted, met) = match target {
+                Target::Ratio(ratio) => ("≥", format!("{ratio}×"), self.ratio >= ratio),
+                Target::Value(value) if self.higher_is_better => {
+                    ("≥", value.to_string(), self.value >= value)
+                }
+                Target::Value(value) => ("≤", value.to_string(), self.value <= value),
             };
-            format!("{sign} {target} {}", if met { "met" } else { "MISSED" })
+            format!("{sign} {wanted} {}", if met { "met" } else { "MISSED" })
         });
         [
             self.name.to_owned(),
@@ -159,14 +170,14 @@ mod tests {
             higher_is_better: false,
             peer: "Python",
             peer_value: 250.0,
-            target: Some(10.0),
+            target: Some(Target::Value(10.0)),
         };
         let higher = Measurement {
             name: "events_per_s",
             value: 300.0,
             higher_is_better: true,
             peer_value: 200.0,
-            target: None,
+            target: Some(Target::Ratio(1.5)),
             ..lower.clone()
         };
         let mut report = Report::default();
@@ -189,12 +200,12 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_aligned_and_a_missed_target_is_plain() {
+    fn columns_are_aligned_and_what_became_of_a_target_is_plain() {
         assert_eq!(
             report().to_string(),
             "name          value  unit  peer    peer value  ratio  target\n\
              start_ms       12.5  ms    Python       250.0  20.0×  ≤ 10 MISSED\n\
-             events_per_s  300.0  ms    Python       200.0   1.5×"
+             events_per_s  300.0  ms    Python       200.0   1.5×  ≥ 1.5× met"
         );
     }
 }

@@ -8,7 +8,7 @@ use crate::batch::{self, Batch};
 use crate::build;
 use crate::endpoint::NullEndpoint;
 use crate::function::{Invoked, Program, Started};
-use crate::report::{Measurement, Report};
+use crate::report::{Measurement, Report, Target};
 use crate::stats::{median, ms};
 
 const PEER: &str = "Python 3, boto3";
@@ -28,7 +28,7 @@ pub(crate) async fn run(repository: &Path, report: &mut Report) -> anyhow::Resul
         script: Some(repository.join("benches/peers/sales.py")),
         settings: settings.clone(),
     };
-    let executable = build::release(repository, "sales").await?;
+    let executable = build::release(repository, "sales", None).await?;
     let sales = Program {
         name: "the sales function",
         executable,
@@ -60,7 +60,7 @@ async fn starts(
     }
     let [value, peer_value] = took.map(median);
     report.add(&Measurement {
-        target: Some(20.0),
+        target: Some(Target::Value(20.0)),
         ..lower("sales_start_ms", "ms", value, peer_value)
     });
     Ok(())
@@ -88,7 +88,7 @@ async fn batches(
     }
     let [value, peer_value] = memory.map(median);
     report.add(&Measurement {
-        target: Some(64.0),
+        target: Some(Target::Value(64.0)),
         ..lower("sales_memory_mb", "MB", value, peer_value)
     });
     let [value, peer_value] = took.map(median);

@@ -1,0 +1,110 @@
+//! loadgen, as a library and as the program that people run.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+use events::Timestamp;
+use loadgen::args::{Cli, Command as Subcommand};
+use loadgen::generator::Generator;
+use loadgen::plan::Plan;
+use serde::Deserialize;
+use tokio::process::Command;
+
+use crate::process::{self, use_endpoint};
+
+/// The highest that there is: the sink decides how fast it goes.
+const RATE: &str = "1000000";
+/// 2026-11-22T17:40:00Z
+const START_MS: i64 = 1_795_369_200_000;
+
+/// The release build of the program.
+pub(crate) struct Loadgen {
+    executable: PathBuf,
+}
+
+/// What a run came to.
+pub(crate) struct Run {
+    /// Events that the sink took, a second, from the first one's making to the last one's answer.
+    pub(crate) events_per_s: f64,
+    /// In MiB.
+    pub(crate) peak_mb: f64,
+}
+
+/// A report of loadgen's, as far as it matters here.
+#[derive(Deserialize)]
+struct Report {
+    acknowledged: u64,
+    failed: u64,
+    elapsed_s: f64,
+}
+
+impl Loadgen {
+    /// Builds it.
+    pub(crate) async fn build(repository: &Path) -> anyhow::Result<Self> {
+        // With this program, which links loadgen's library, most of it is built already.
+        let executable = crate::build::release(repository, "loadgen", Some("benches")).await?;
+        Ok(Self { executable })
+    }
+
+    /// Sends `events` events to the sink `null`, or to Kinesis if that is given, as fast as it can.
+    pub(crate) async fn run(
+        &self,
+        events: u64,
+        kinesis: Option<SocketAddr>,
+        flags: &[&str],
+    ) -> anyhow::Result<Run> {
+        let mut command = Command::new(&self.executable);
+        command
+            .args([
+                "run",
+                "--output",
+                "json",
+                "--rate",
+                RATE,
+                "--events",
+                &events.to_string(),
+            ])
+            .args(["--sink", if kinesis.is_some() { "kinesis" } else { "null" }])
+            .args(flags);
+        if let Some(endpoint) = kinesis {
+            use_endpoint(&mut command, endpoint);
+        }
+        let finished = process::finish(command, &format!("loadgen run {}", flags.join(" "))).await?;
+        let report: Report =
+            serde_json::from_slice(&finished.stdout).context("cannot read the report of loadgen")?;
+        ensure!(
+            report.acknowledged == events && report.failed == 0,
+            "of {events} events loadgen sent {}, and {} failed",
+            report.acknowledged,
+            report.failed
+        );
+        Ok(Run {
+            events_per_s: events as f64 / report.elapsed_s,
+            peak_mb: finished
+                .peak_mb
+                .context("loadgen ended before its memory was seen")?,
+        })
+    }
+}
+
+/// The generator as `loadgen run` has it by default, but for its start, which is always the same.
+pub(crate) fn generator(events: u64) -> anyhow::Result<Generator> {
+    let start = Timestamp::from_ms(START_MS).context("the start is outside the calendar")?;
+    let (count, start_text) = (events.to_string(), start.to_string());
+    let command_line = [
+        "loadgen",
+        "run",
+        "--sink",
+        "null",
+        "--events",
+        count.as_str(),
+        "--start",
+        start_text.as_str(),
+    ];
+    let Subcommand::Run(args) = Cli::read(command_line)?.command else {
+        bail!("`loadgen run` is no longer a run");
+    };
+    let plan = Plan::new(&args, start)?;
+    Ok(Generator::new(plan.events, plan.count))
+}
