@@ -8,6 +8,7 @@
 //! shell around them.
 
 pub mod account;
+pub mod archive_writer;
 pub mod args;
 pub mod control;
 pub mod deployment;
@@ -24,4 +25,5 @@ pub mod sales;
 pub mod shell;
 pub mod sink;
 pub mod source;
+pub mod store;
 pub mod verify;
