@@ -29,15 +29,44 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Shows the sales of the last minutes, as the metrics have them.
     Sales(SalesArgs),
+    /// Writes a shop's history straight into the archive, without streams and functions. The same command again replaces what
+    /// it wrote.
+    Backfill(BackfillArgs),
+    /// Writes the shop's products, with their initial stock, and its users as tables.
+    Catalog(CatalogArgs),
+}
+
+/// Which shop it is.
+#[derive(Args, Clone, Debug)]
+pub struct ShopArgs {
+    /// What the shop and its traffic are like: globalmart, realistic, flash-sale, spike, ramp, soak, or a TOML file. Other
+    /// flags override it.
+    #[arg(long, value_name = "NAME|FILE", default_value = NAMED[0].0)]
+    pub profile: String,
+
+    /// The same seed and the same other flags give the same shop and the same events, byte for byte.
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    pub seed: u64,
+
+    /// How many shoppers there are.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(USERS))]
+    pub users: Option<u64>,
+
+    /// How many products there are.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(PRODUCTS))]
+    pub products: Option<u64>,
+
+    /// Percentages of views/carts/transactions; takes the place of the profile's funnel.
+    #[arg(long, value_name = "V/C/T")]
+    pub mix: Option<Mix>,
 }
 
 /// Flags of `run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// What the shop and its traffic are like: globalmart, realistic, flash-sale, spike, ramp, soak, or a TOML file. The flags
-    /// below override it.
-    #[arg(long, value_name = "NAME|FILE", default_value = NAMED[0].0)]
-    pub profile: String,
+    /// Which shop it is.
+    #[command(flatten)]
+    pub shop: ShopArgs,
 
     /// Print the profile with all flags applied, as a TOML file that --profile takes, and do nothing else.
     #[arg(long)]
@@ -56,10 +85,6 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub events: Option<u64>,
 
-    /// The same seed, --start and profile (with its overrides) give the same events, byte for byte.
-    #[arg(long, value_name = "N", default_value_t = 42)]
-    pub seed: u64,
-
     /// The time of the first event, such as 2026-11-22T17:30:00Z. Default: now.
     #[arg(long, value_name = "RFC3339", value_parser = Timestamp::parse)]
     pub start: Option<Timestamp>,
@@ -67,18 +92,6 @@ pub struct RunArgs {
     /// Lanes of sending side by side. A shopper's events stay in one lane, in order.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: u16,
-
-    /// How many shoppers there are.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(USERS))]
-    pub users: Option<u64>,
-
-    /// How many products there are.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(PRODUCTS))]
-    pub products: Option<u64>,
-
-    /// Percentages of views/carts/transactions; takes the place of the profile's funnel.
-    #[arg(long, value_name = "V/C/T")]
-    pub mix: Option<Mix>,
 
     /// Purchases that are anomalous: high value or quantity, velocity bursts, card testing, country hopping. Which ones
     /// they are stands in the ledger only.
@@ -152,6 +165,62 @@ pub struct SalesArgs {
     /// The form of the report.
     #[arg(long, value_name = "FORM", default_value = "human")]
     pub output: Output,
+}
+
+/// Flags of `backfill`.
+#[derive(Args, Clone, Debug)]
+pub struct BackfillArgs {
+    /// When the history begins: a date, or a time such as 2026-11-22T17:30:00Z; from 1990 on.
+    #[arg(long, value_name = "DATE", value_parser = date_or_time)]
+    pub from: Timestamp,
+
+    /// When it ends, exclusive; at least an hour later, now at the latest.
+    #[arg(long, value_name = "DATE", value_parser = date_or_time)]
+    pub to: Timestamp,
+
+    /// How many orders there are in all, about. Default: a million a year.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub orders: Option<u64>,
+
+    /// Which shop it is. Its calendar says when there is much to do, whatever the profile's rate and stages.
+    #[command(flatten)]
+    pub shop: ShopArgs,
+
+    /// Where it goes.
+    #[command(flatten)]
+    pub target: TargetArgs,
+
+    /// The form of the summary.
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub output: Output,
+}
+
+/// Flags of `catalog`.
+#[derive(Args, Clone, Debug)]
+pub struct CatalogArgs {
+    /// Which shop it is: that of the runs and backfills that the catalog is for.
+    #[command(flatten)]
+    pub shop: ShopArgs,
+
+    /// Where it goes.
+    #[command(flatten)]
+    pub target: TargetArgs,
+
+    /// The form of the summary.
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub output: Output,
+}
+
+/// Where Parquet files go.
+#[derive(Args, Clone, Debug)]
+pub struct TargetArgs {
+    /// The deployment whose warehouse bucket gets them.
+    #[arg(long, value_name = "NAME", default_value = "dev", value_parser = stage)]
+    pub stage: String,
+
+    /// A folder that gets them instead, laid out like the bucket; it is created if need be.
+    #[arg(long, value_name = "DIR", conflicts_with = "stage")]
+    pub dir: Option<PathBuf>,
 }
 
 /// Where the events go.
@@ -243,6 +312,15 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if total.is_zero() { Err(error()) } else { Ok(total) }
 }
 
+/// A date in UTC, or RFC 3339.
+fn date_or_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(&format!("{text}T00:00:00Z"))
+        .or_else(|_| Timestamp::parse(text))
+        .map_err(|_| {
+            "a time is a date such as 2026-11-22 or RFC 3339 such as 2026-11-22T17:30:00Z".to_owned()
+        })
+}
+
 /// A stage's name is a part of the names of streams, buckets and databases; this is what all of them take.
 fn stage(text: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -300,6 +378,16 @@ mod tests {
         assert_eq!(share("0"), Ok(0.0));
         for text in ["", "2", "-1%", "101%", "NaN", "%"] {
             assert!(share(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_its_first_instant() {
+        let read = |text| date_or_time(text).map(|time| time.to_string());
+        assert_eq!(read("2026-11-22"), Ok("2026-11-22T00:00:00.000Z".to_owned()));
+        assert_eq!(read("2026-11-22T01:00:00+01:00"), read("2026-11-22"));
+        for text in ["", "2026", "2026-02-29", "22.11.2026", "2026-11-22T", "yesterday"] {
+            assert!(date_or_time(text).is_err(), "{text}");
         }
     }
 

@@ -8,7 +8,10 @@
 //! shell around them.
 
 pub mod account;
+pub mod archive_writer;
 pub mod args;
+pub mod backfill;
+pub mod catalog;
 pub mod control;
 pub mod deployment;
 pub mod failure;
@@ -25,4 +28,5 @@ pub mod sales;
 pub mod shell;
 pub mod sink;
 pub mod source;
+pub mod store;
 pub mod verify;

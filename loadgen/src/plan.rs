@@ -64,7 +64,6 @@ impl Plan {
             ));
         }
         let profile = effective_profile(args)?;
-        let traffic = profile.check()?;
         let limit = Limit {
             records: args.events,
             duration: args.duration.or_else(|| profile.duration()),
@@ -79,20 +78,8 @@ impl Plan {
             shape: profile
                 .traffic
                 .mix
-                .map_or_else(|| args.profile.clone(), |mix| mix.to_string()),
-            events: Config {
-                seed: args.seed,
-                start,
-                rate: profile.traffic.rate as f64,
-                curve: profile.curve(),
-                users: profile.shop.users,
-                products: profile.shop.products,
-                traffic,
-                visit: profile.traffic.visit,
-                anomaly_rate: profile.anomalies.rate,
-                sale: profile.sale,
-                faults: profile.faults,
-            },
+                .map_or_else(|| args.shop.profile.clone(), |mix| mix.to_string()),
+            events: profile.config(args.shop.seed, start)?,
             stage: args.stage.clone(),
             sink: args.sink.clone(),
             workers: usize::from(args.workers),
@@ -121,16 +108,11 @@ impl Plan {
     }
 }
 
-/// The profile that the flags name, with what other flags say instead.
+/// The profile of a run, with what other flags say instead.
 pub fn effective_profile(args: &RunArgs) -> Result<Profile, Failure> {
-    let mut profile = Profile::load(&args.profile)?;
+    let mut profile = Profile::of_shop(&args.shop)?;
     let set = |to: &mut f64, flag: Option<f64>| *to = flag.unwrap_or(*to);
     profile.traffic.rate = args.rate.unwrap_or(profile.traffic.rate);
-    profile.shop.users = args.users.unwrap_or(profile.shop.users);
-    profile.shop.products = args.products.unwrap_or(profile.shop.products);
-    if let Some(mix) = args.mix {
-        (profile.traffic.mix, profile.traffic.funnel) = (Some(mix), None);
-    }
     set(&mut profile.anomalies.rate, args.anomaly_rate);
     set(&mut profile.faults.bad, args.bad_event_rate);
     set(&mut profile.faults.duplicate, args.duplicate_rate);

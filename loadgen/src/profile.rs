@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use events::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::args::duration;
+use crate::args::{ShopArgs, duration};
 use crate::failure::Failure;
-use crate::generator::{Curve, FaultRates, FlashSale, Funnel, Mix, Stage, Traffic};
+use crate::generator::{Config, Curve, FaultRates, FlashSale, Funnel, Mix, Stage, Traffic};
 
 /// The profiles that come with the program; the first is the default.
 pub const NAMED: &[(&str, &str)] = &[
@@ -122,6 +123,35 @@ impl Profile {
         Self::parse(&text, name_or_path)
     }
 
+    /// The profile that the flags name, with what they say instead.
+    pub fn of_shop(args: &ShopArgs) -> Result<Self, Failure> {
+        let mut profile = Self::load(&args.profile)?;
+        profile.shop.users = args.users.unwrap_or(profile.shop.users);
+        profile.shop.products = args.products.unwrap_or(profile.shop.products);
+        if let Some(mix) = args.mix {
+            (profile.traffic.mix, profile.traffic.funnel) = (Some(mix), None);
+        }
+        profile.check()?;
+        Ok(profile)
+    }
+
+    /// What the events of a run depend on that begins at `start`.
+    pub fn config(&self, seed: u64, start: Timestamp) -> Result<Config, Failure> {
+        Ok(Config {
+            seed,
+            start,
+            rate: self.traffic.rate as f64,
+            curve: self.curve(),
+            users: self.shop.users,
+            products: self.shop.products,
+            traffic: self.check()?,
+            visit: self.traffic.visit,
+            anomaly_rate: self.anomalies.rate,
+            sale: self.sale,
+            faults: self.faults,
+        })
+    }
+
     fn parse(text: &str, origin: &str) -> Result<Self, Failure> {
         toml::from_str(text)
             .map_err(|error| Failure::usage(format!("--profile {origin}: {}", error.to_string().trim_end())))
@@ -134,7 +164,7 @@ impl Profile {
     }
 
     /// Checks what flags and file have come to, and says what the visits consist of.
-    pub fn check(&self) -> Result<Traffic, Failure> {
+    fn check(&self) -> Result<Traffic, Failure> {
         let wrong = |what: String| Failure::usage(format!("the profile's {what}"));
         within("traffic.rate", self.traffic.rate, &RATES)?;
         within("shop.users", self.shop.users, &USERS)?;
@@ -174,8 +204,7 @@ impl Profile {
     }
 
     /// How the rate changes.
-    #[must_use]
-    pub fn curve(&self) -> Curve {
+    fn curve(&self) -> Curve {
         if self.traffic.calendar {
             Curve::Calendar
         } else if self.stages.is_empty() {

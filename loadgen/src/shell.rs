@@ -10,19 +10,29 @@ use events::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::args::{Cli, Command, RunArgs, SalesArgs, SinkArg, VerifyArgs};
+use crate::args::{
+    BackfillArgs, CatalogArgs, Cli, Command, RunArgs, SalesArgs, SinkArg, TargetArgs, VerifyArgs,
+};
+use crate::backfill::{self, backfill};
+use crate::catalog::catalog;
 use crate::deployment::Deployment;
 use crate::failure::Failure;
 use crate::freshness;
 use crate::ledger::Ledger;
-use crate::plan::Plan;
+use crate::plan::{Plan, effective_profile};
+use crate::profile::Profile;
 use crate::run::{Host, print, run};
 use crate::sales::SalesReport;
 use crate::sink::preflight::Aws;
+use crate::store::Store;
 use crate::verify::verify;
 
 /// Two days of minutes, one read each.
 const MAX_MINUTES: i64 = 2 * 24 * 60;
+/// What an interrupted run does.
+const SENDS_ON: &str = "sending what is queued (once more: quit at once)";
+/// What an interrupted command that replaces what it wrote leaves to do.
+const AGAIN: &str = "what is written stays; the same command again replaces it and writes the rest";
 /// The exit code of a process that was interrupted.
 const INTERRUPTED: i32 = 130;
 
@@ -64,11 +74,18 @@ async fn command(command: Command) -> Result<(), Failure> {
         Command::Run(args) => start(&args).await,
         Command::Verify(args) => check(&args).await,
         Command::Sales(args) => show_sales(&args).await,
+        Command::Backfill(args) => fill(&args).await,
+        Command::Catalog(args) => list(&args).await,
     }
 }
 
 async fn start(args: &RunArgs) -> Result<(), Failure> {
-    let mut interrupts = interrupts()?;
+    if args.print_config {
+        let profile = effective_profile(args)?;
+        profile.config(args.shop.seed, now())?;
+        return print(&mut io::stdout(), profile.to_toml().trim_end());
+    }
+    let mut interrupts = interrupts(SENDS_ON)?;
     let plan = Plan::new(args, now())?;
     let aws = match plan.sink {
         SinkArg::Kinesis => tokio::select! {
@@ -132,6 +149,46 @@ async fn show_sales(args: &SalesArgs) -> Result<(), Failure> {
     print(&mut io::stdout(), &report.render(args.output))
 }
 
+async fn fill(args: &BackfillArgs) -> Result<(), Failure> {
+    let plan = backfill::Plan::new(args, now())?;
+    let summary = async {
+        let store = Box::pin(open(&args.target)).await?;
+        backfill(&plan, store, io::stderr().is_terminal()).await
+    };
+    let summary = unless_interrupted(summary).await?;
+    print(&mut io::stdout(), &summary.render(args.output))
+}
+
+async fn list(args: &CatalogArgs) -> Result<(), Failure> {
+    let size = Profile::of_shop(&args.shop)?.shop;
+    let summary = async {
+        let store = Box::pin(open(&args.target)).await?;
+        catalog(args.shop.seed, size, &store).await
+    };
+    let summary = unless_interrupted(summary).await?;
+    print(&mut io::stdout(), &summary.render(args.output))
+}
+
+async fn open(target: &TargetArgs) -> Result<Store, Failure> {
+    if let Some(folder) = &target.dir {
+        return Store::folder(folder);
+    }
+    let deployment = Deployment::open(&aws().await?, &target.stage).await?;
+    Ok(Store::Bucket {
+        s3: deployment.s3,
+        bucket: deployment.warehouse,
+    })
+}
+
+/// Gives up what replaces its own results when somebody asks for the end.
+async fn unless_interrupted<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let mut interrupts = interrupts(AGAIN)?;
+    tokio::select! {
+        done = work => done,
+        Some(()) = interrupts.recv() => Err(Failure::Interrupted),
+    }
+}
+
 fn now() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let ms = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
@@ -143,7 +200,7 @@ fn now() -> Timestamp {
     clippy::disallowed_methods,
     reason = "who asks twice wants no more waiting, for flushes either"
 )]
-fn interrupts() -> Result<UnboundedReceiver<()>, Failure> {
+fn interrupts(notice: &'static str) -> Result<UnboundedReceiver<()>, Failure> {
     let catch = |kind| signal(kind).map_err(|error| Failure::run(format!("cannot catch signals: {error}")));
     let (mut interrupt, mut terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);
     let (sender, receiver) = unbounded_channel();
@@ -156,7 +213,7 @@ fn interrupts() -> Result<UnboundedReceiver<()>, Failure> {
             if asked > 0 || sender.send(()).is_err() {
                 std::process::exit(INTERRUPTED);
             }
-            eprintln!("interrupted: sending what is queued (once more: quit at once)");
+            eprintln!("interrupted: {notice}");
         }
     });
     Ok(receiver)

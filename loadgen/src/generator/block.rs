@@ -12,8 +12,6 @@ use super::{Config, Planned};
 
 /// The length of a block on the clock that orders its steps.
 const BLOCK_TICKS: u64 = 1 << 32;
-/// How long a visit lasts on that clock.
-const VISIT_TICKS: u64 = BLOCK_TICKS / 4;
 /// Users that might come for each visit of a block; who comes depends on how active they are.
 pub(super) const USERS_PER_VISIT: u64 = 4;
 
@@ -102,7 +100,13 @@ impl Cast {
 impl Block {
     pub(super) fn new(world: &World, place: Place) -> Self {
         let mut cast = Cast::new(world, &place);
-        let turns = turns(&cast.outlines, &mut cast.dice);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a quarter of the ticks at most"
+        )]
+        let visit_ticks = (BLOCK_TICKS as f64 * world.config.visit_share(&place)) as u64;
+        let turns = turns(&cast.outlines, visit_ticks, &mut cast.dice);
         let shoppers = cast.shoppers(world, &place, cast.outlines.len());
         let visits = cast.outlines.iter().map(|_| None).collect();
         Self {
@@ -158,8 +162,8 @@ impl Block {
 
 /// Interleaves the visits: their starts are spread over the block, and each keeps its own order. Visits that follow each other
 /// share the time of one.
-fn turns(outlines: &[Outline], dice: &mut Dice) -> Vec<u16> {
-    let latest_start = BLOCK_TICKS - VISIT_TICKS;
+fn turns(outlines: &[Outline], visit_ticks: u64, dice: &mut Dice) -> Vec<u16> {
+    let latest_start = BLOCK_TICKS - visit_ticks;
     let mut order: Vec<u64> = (0..outlines.len() as u64).collect();
     dice.shuffle(&mut order);
     let mut turns = Vec::with_capacity(outlines.iter().map(|outline| outline.events() as usize).sum());
@@ -168,7 +172,7 @@ fn turns(outlines: &[Outline], dice: &mut Dice) -> Vec<u16> {
     for (n, outline) in outlines.iter().enumerate() {
         let (start, length) = match outline.injected {
             Some(injected) => {
-                let length = VISIT_TICKS / u64::from(injected.kind.purchases());
+                let length = visit_ticks / u64::from(injected.kind.purchases());
                 if injected.member == 0 {
                     group_start = start_of(order[n], outlines.len(), latest_start, dice);
                 }
@@ -176,7 +180,7 @@ fn turns(outlines: &[Outline], dice: &mut Dice) -> Vec<u16> {
             }
             None => (
                 start_of(order[n], outlines.len(), latest_start, dice),
-                VISIT_TICKS,
+                visit_ticks,
             ),
         };
         own.clear();

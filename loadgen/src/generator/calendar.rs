@@ -36,6 +36,19 @@ pub(super) fn weight(time: Timestamp) -> f64 {
     HOURS[hour] * 24.0 / 100.0 * WEEKDAYS[weekday] * MONTHS[month - 1] * sales_day(month, day, weekday)
 }
 
+/// The seconds from one time to another, each with its weight.
+pub(super) fn weighted_seconds(from: Timestamp, to: Timestamp) -> f64 {
+    let mut sum = 0.0;
+    let mut now = from;
+    while now < to {
+        let rest_ms = MS_PER_HOUR - now.as_ms().rem_euclid(MS_PER_HOUR);
+        let ms = rest_ms.min(to.as_ms() - now.as_ms());
+        sum += weight(now) * ms as f64 / 1_000.0;
+        now = now.plus_ms(ms);
+    }
+    sum
+}
+
 /// The Friday after the fourth Thursday of November, and the Monday after that.
 fn sales_day(month: usize, day: usize, weekday: usize) -> f64 {
     match (month, day, weekday) {

@@ -109,6 +109,27 @@ pub struct Planned {
 }
 
 impl Config {
+    /// The same shop with so many purchases, about, from its start until `to`, by the calendar; and where that ends.
+    #[must_use]
+    pub fn with_orders(self, orders: u64, to: Timestamp) -> (Self, Limit) {
+        let events =
+            orders as f64 * f64::from(self.traffic.block_events()) / self.traffic.mean_purchases().max(1.0);
+        let rate = events / calendar::weighted_seconds(self.start, to).max(1.0);
+        let ms = to.as_ms().saturating_sub(self.start.as_ms());
+        let duration = Some(Duration::from_millis(ms.max(0).unsigned_abs()));
+        (
+            Self {
+                rate,
+                curve: Curve::Calendar,
+                ..self
+            },
+            Limit {
+                records: None,
+                duration,
+            },
+        )
+    }
+
     fn layout(&self) -> Layout {
         let block = u64::from(self.traffic.block_events());
         let visits = u64::from(self.traffic.visits()).max(1);
@@ -128,6 +149,12 @@ impl Config {
             block,
             lanes: 1 << lanes.ilog2(),
         }
+    }
+
+    /// How much of a block a visit takes, at most a quarter.
+    fn visit_share(&self, place: &Place) -> f64 {
+        let block_s = f64::from(self.traffic.block_events()) * place.lanes as f64 / self.rate;
+        (self.visit.as_secs_f64() / block_s).min(0.25)
     }
 
     /// The time of a block at the mean rate: near enough to know which day it is.

@@ -179,10 +179,17 @@ impl Visit {
         let body = self.step(world);
         Planned {
             index,
-            event: Event { envelope: self.envelope(world, index, now, self.session_id), body },
+            event: Event {
+                envelope: self.envelope(world, index, now, self.session_id),
+                body,
+            },
             anomaly: self.injected.filter(|_| step == Step::Buy),
             late: self.late_ms > 0,
-            cart_steps: if step == Step::Look { 0 } else { outline.cart_steps() },
+            cart_steps: if step == Step::Look {
+                0
+            } else {
+                outline.cart_steps()
+            },
         }
     }
 
@@ -207,7 +214,13 @@ impl Visit {
         self.country = self.shopper.country;
         self.late_ms = 0;
         let envelope = self.envelope(world, index, now, session_id);
-        Planned { index, event: Event { envelope, body }, anomaly: None, late: false, cart_steps: 0 }
+        Planned {
+            index,
+            event: Event { envelope, body },
+            anomaly: None,
+            late: false,
+            cart_steps: 0,
+        }
     }
 
     fn envelope(&self, world: &World, index: u64, now: Timestamp, session_id: Uuid) -> Envelope {

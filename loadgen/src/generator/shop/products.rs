@@ -216,7 +216,9 @@ impl Ranks {
             step += 1;
         }
         let shelves = (0..CATEGORIES.len()).map(|category| {
-            let slots: Vec<u64> = (0..SLOTS).filter(|slot| category_of_slot(*slot) == category).collect();
+            let slots: Vec<u64> = (0..SLOTS)
+                .filter(|slot| category_of_slot(*slot) == category)
+                .collect();
             let in_last_cycle = slots.iter().filter(|slot| **slot < products % SLOTS).count() as u64;
             let law = PowerLaw::new(products / SLOTS * slots.len() as u64 + in_last_cycle);
             (slots, law)
@@ -245,7 +247,6 @@ impl Ranks {
     fn rank_of(&self, id: u64) -> u64 {
         (id - 1 + self.products - self.shift) * self.back % self.products
     }
-
 }
 
 fn gcd(a: u64, b: u64) -> u64 {
