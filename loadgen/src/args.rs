@@ -5,10 +5,18 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
+use clap::builder::TypedValueParser as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use events::Timestamp;
+use clap_complete::Shell;
+use events::{EventType, Timestamp};
 
 use crate::generator::Mix;
+use crate::threshold::Threshold;
+
+const THRESHOLD: &str = "Exit with 1 unless this holds, such as 'p99<250ms', 'error_rate<1%' or 'achieved_rate>=490'; repeatable. \
+    Metrics: p50, p90, p99, p99.9, max (latency), the same after lateness_ and freshness_, error_rate, retry_rate, \
+    achieved_rate. With one for error_rate, failed events are no failure by themselves";
 
 /// A load generator for Kinesis that accounts for every event.
 #[derive(Debug, Parser)]
@@ -28,6 +36,12 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Shows the sales of the last minutes, as the metrics have them.
     Sales(SalesArgs),
+    /// Prints the contract's JSON Schemas.
+    Schema(SchemaArgs),
+    /// Prints a shell's completion script.
+    Completions(CompletionsArgs),
+    /// Prints the manual page, as roff.
+    Man(ManArgs),
 }
 
 /// Flags of `run`.
@@ -81,6 +95,14 @@ pub struct RunArgs {
     #[arg(long, value_name = "PATH")]
     pub ledger: Option<PathBuf>,
 
+    /// Write the JSON report to this file as well, whatever --output says.
+    #[arg(long, value_name = "PATH")]
+    pub summary_file: Option<PathBuf>,
+
+    /// What the run must keep to.
+    #[arg(long, value_name = "BOUND", help = THRESHOLD)]
+    pub threshold: Vec<Threshold>,
+
     /// Measure how long it takes until a transaction is readable in the metrics.
     #[arg(long)]
     pub measure_freshness: bool,
@@ -124,6 +146,41 @@ pub struct SalesArgs {
     /// The form of the report.
     #[arg(long, value_name = "FORM", default_value = "human")]
     pub output: Output,
+}
+
+/// Flags of `schema`.
+#[derive(Args, Clone, Debug)]
+pub struct SchemaArgs {
+    /// One type's schema. Default: all, as one object by type.
+    #[arg(value_parser = event_type())]
+    pub event_type: Option<EventType>,
+
+    /// All types' schemas.
+    #[arg(long, conflicts_with = "event_type")]
+    pub all: bool,
+
+    /// Write a file a type, TYPE.json, into this folder instead.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+
+    /// human: the bare schemas; json: one object with `schema_version`, and the schemas in it.
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub output: Output,
+}
+
+/// Flags of `completions`.
+#[derive(Args, Clone, Debug)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: Shell,
+}
+
+/// Flags of `man`.
+#[derive(Args, Clone, Debug)]
+pub struct ManArgs {
+    /// Write loadgen.1 and a page a subcommand into this folder instead.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 /// Where the events go.
@@ -174,6 +231,12 @@ impl FromStr for SinkArg {
             },
         }
     }
+}
+
+/// An event type by its name on the wire.
+fn event_type() -> impl clap::builder::TypedValueParser<Value = EventType> {
+    PossibleValuesParser::new(EventType::ALL.iter().map(|event_type| event_type.as_str()))
+        .map(|name| EventType::from_name(&name).expect("only names of types are possible"))
 }
 
 /// A time with units: 90s, 1m30s, 250ms, 1h.

@@ -1,14 +1,16 @@
 //! What a run is going to do: the flags, checked against each other and against the clock.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use events::{MAX_AHEAD_MS, Stream, Timestamp};
 
 use crate::args::{Output, RunArgs, SinkArg};
 use crate::failure::Failure;
+use crate::files::check_path;
 use crate::generator::Config;
 use crate::sink::Delivery;
+use crate::threshold::Threshold;
 
 /// A run that can be started.
 #[derive(Clone, Debug)]
@@ -29,6 +31,10 @@ pub struct Plan {
     pub delivery: Delivery,
     /// Where the ledger goes.
     pub ledger: Option<PathBuf>,
+    /// Where the JSON report goes as well.
+    pub summary_file: Option<PathBuf>,
+    /// What the run must keep to.
+    pub thresholds: Vec<Threshold>,
     /// Whether freshness is measured.
     pub measure_freshness: bool,
     /// The form of the report.
@@ -66,8 +72,14 @@ impl Plan {
                 "--duration is shorter than the time of one event at this --rate: make either larger",
             ));
         }
-        if let Some(path) = &args.ledger {
-            check_ledger_path(path)?;
+        let files = [("--ledger", &args.ledger), ("--summary-file", &args.summary_file)];
+        for (flag, path) in files {
+            path.as_deref().map_or(Ok(()), |path| check_path(flag, path))?;
+        }
+        if args.ledger.is_some() && args.ledger == args.summary_file {
+            return Err(Failure::usage(
+                "--ledger and --summary-file name the same file: name two",
+            ));
         }
         Ok(Self {
             began_at: now,
@@ -88,6 +100,8 @@ impl Plan {
             workers: usize::from(args.workers),
             delivery: Delivery::default(),
             ledger: args.ledger.clone(),
+            summary_file: args.summary_file.clone(),
+            thresholds: args.threshold.clone(),
             measure_freshness: args.measure_freshness,
             output: args.output,
         })
@@ -114,28 +128,6 @@ impl Plan {
 /// How many events a duration has: the last one is due before its end.
 fn due_within(rate: u64, duration: Duration) -> u64 {
     u64::try_from(duration.as_millis() * u128::from(rate) / 1_000).unwrap_or(u64::MAX)
-}
-
-/// A ledger that can't be written is better known before the run than after it.
-fn check_ledger_path(path: &Path) -> Result<(), Failure> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    if path.is_dir() || path.file_name().is_none() {
-        return Err(Failure::usage(format!(
-            "--ledger {}: that is a folder, name a file",
-            path.display()
-        )));
-    }
-    if !folder.is_dir() {
-        return Err(Failure::usage(format!(
-            "--ledger {}: there is no folder {}, create it",
-            path.display(),
-            folder.display()
-        )));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

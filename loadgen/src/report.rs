@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::plan::Plan;
+use crate::threshold::{Measures, Outcome};
 
 /// The form of the JSON report.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -58,6 +59,9 @@ pub struct Report {
     /// From the time a transaction happened until it was readable in the metrics, if measured.
     #[serde(flatten)]
     pub freshness: Option<Measured>,
+    /// What became of the thresholds, if there were any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<Outcome>,
 }
 
 /// Quantiles of a time, in milliseconds. All 0 if there was nothing to measure.
@@ -132,6 +136,23 @@ impl Report {
             },
             latency_ms: Quantiles::of_us(&account.latency_us),
             freshness: None,
+            thresholds: Vec::new(),
+        }
+    }
+
+    /// What thresholds are about.
+    #[must_use]
+    pub fn measures(&self) -> Measures {
+        Measures {
+            offered: self.offered,
+            acknowledged: self.acknowledged,
+            failed: self.failed,
+            dropped: 0,
+            retried: self.retried,
+            achieved_rate: self.achieved_rate,
+            latency_ms: self.latency_ms,
+            lateness_ms: None,
+            freshness: self.freshness,
         }
     }
 
@@ -187,6 +208,10 @@ impl Report {
             if *unseen > 0 {
                 row("  not readable in time", grouped(*unseen));
             }
+        }
+        for outcome in &self.thresholds {
+            let mark = if outcome.ok { "✓" } else { "✗" };
+            row(&format!("{mark} {}", outcome.threshold), outcome.finding.clone());
         }
         table.to_string()
     }

@@ -12,6 +12,7 @@ use crate::account::Account;
 use crate::args::{Output, SinkArg};
 use crate::control::{Cause, Control};
 use crate::failure::Failure;
+use crate::files::write_whole;
 use crate::generator::Generator;
 use crate::ledger::RunFacts;
 use crate::pacer::{Offered, Schedule, release};
@@ -20,6 +21,7 @@ use crate::progress::Progress;
 use crate::report::{Measured, Report};
 use crate::sink::preflight::Aws;
 use crate::sink::{Acked, Lanes, kinesis, local};
+use crate::threshold::{Metric, Outcome, judge};
 
 /// What a run needs of the world around it.
 pub struct Host {
@@ -103,6 +105,7 @@ pub async fn run(plan: &Plan, host: Host) -> Result<Report, Failure> {
         };
     }
     helpers.iter().for_each(JoinHandle::abort);
+    report.thresholds = judge(&plan.thresholds, &report.measures());
     if control.cause() != Some(&Cause::PipeClosed) {
         let text = match plan.output {
             Output::Human => report.to_table(),
@@ -110,8 +113,18 @@ pub async fn run(plan: &Plan, host: Host) -> Result<Report, Failure> {
         };
         print(stdout.as_mut().unwrap_or(&mut stderr), &text)?;
     }
+    write_summary(plan, &report)?;
     kept?;
-    verdict(report, control.cause())
+    let errors_allowed = plan
+        .thresholds
+        .iter()
+        .any(|threshold| threshold.metric == Metric::ErrorRate);
+    let broken = Outcome::broken(&report.thresholds);
+    match (verdict(report, control.cause(), errors_allowed), broken) {
+        (Ok(_), Some(broken)) => Err(Failure::run(format!("the run broke its thresholds\n{broken}"))),
+        (Err(Failure::Run(message)), Some(broken)) => Err(Failure::run(format!("{message}\n{broken}"))),
+        (done, _) => done,
+    }
 }
 
 /// Opens the sink, after making sure that it can work.
@@ -185,6 +198,18 @@ fn write_ledger(
         })
 }
 
+fn write_summary(plan: &Plan, report: &Report) -> Result<(), Failure> {
+    let Some(path) = &plan.summary_file else {
+        return Ok(());
+    };
+    write_whole(path, |file| file.write_all(report.to_json().as_bytes())).map_err(|error| {
+        Failure::run(format!(
+            "cannot write the summary {}: {error}: name another --summary-file",
+            path.display()
+        ))
+    })
+}
+
 /// Prints a text and a line break. A reader who has left has no need of it.
 pub fn print(to: &mut dyn Write, text: &str) -> Result<(), Failure> {
     match writeln!(to, "{text}").and_then(|()| to.flush()) {
@@ -195,15 +220,15 @@ pub fn print(to: &mut dyn Write, text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Whether the run did what it was asked for.
-fn verdict(report: Report, cause: Option<&Cause>) -> Result<Report, Failure> {
+/// Whether the run did what it was asked for. A threshold for the error rate says itself how many events may fail.
+fn verdict(report: Report, cause: Option<&Cause>, errors_allowed: bool) -> Result<Report, Failure> {
     match cause {
         Some(Cause::Interrupted) => Err(Failure::Interrupted),
         Some(Cause::Broken(what)) => Err(Failure::run(format!(
             "{what}; the run ended early, {} of {} events failed",
             report.failed, report.offered
         ))),
-        None if report.failed > 0 => {
+        None if report.failed > 0 && !errors_allowed => {
             let codes: Vec<String> = report
                 .failures_by_code
                 .iter()

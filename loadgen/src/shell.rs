@@ -15,9 +15,11 @@ use crate::deployment::Deployment;
 use crate::failure::Failure;
 use crate::freshness;
 use crate::ledger::Ledger;
+use crate::manual::{completions, man};
 use crate::plan::Plan;
 use crate::run::{Host, print, run};
 use crate::sales::SalesReport;
+use crate::schema::schema;
 use crate::sink::preflight::Aws;
 use crate::verify::verify;
 
@@ -64,6 +66,9 @@ async fn command(command: Command) -> Result<(), Failure> {
         Command::Run(args) => start(&args).await,
         Command::Verify(args) => check(&args).await,
         Command::Sales(args) => show_sales(&args).await,
+        Command::Schema(args) => print(&mut io::stdout(), &schema(&args)?),
+        Command::Completions(args) => print(&mut io::stdout(), &completions(&args)),
+        Command::Man(args) => print(&mut io::stdout(), &man(&args)?),
     }
 }
 
