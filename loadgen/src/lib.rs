@@ -8,6 +8,7 @@
 //! shell around them.
 
 pub mod account;
+pub mod archive_writer;
 pub mod args;
 pub mod control;
 pub mod deployment;
@@ -28,5 +29,6 @@ pub mod schema;
 pub mod shell;
 pub mod sink;
 pub mod source;
+pub mod store;
 pub mod threshold;
 pub mod verify;
