@@ -12,6 +12,7 @@ use clap_complete::Shell;
 use events::{EventType, Timestamp};
 
 use crate::generator::Mix;
+use crate::replay::Speed;
 use crate::threshold::Threshold;
 
 const THRESHOLD: &str = "Exit with 1 unless this holds, such as 'p99<250ms', 'error_rate<1%' or 'achieved_rate>=490'; repeatable. \
@@ -32,6 +33,8 @@ pub struct Cli {
 pub enum Command {
     /// Sends the events of a shop at a steady rate and reports what became of each.
     Run(RunArgs),
+    /// Sends recorded events again, or writes them into the archive.
+    Replay(ReplayArgs),
     /// Compares what runs sent with what the metrics and the archive hold; exits with 1 on any difference.
     Verify(VerifyArgs),
     /// Shows the sales of the last minutes, as the metrics have them.
@@ -67,10 +70,6 @@ pub struct RunArgs {
     #[arg(long, value_name = "RFC3339", value_parser = Timestamp::parse)]
     pub start: Option<Timestamp>,
 
-    /// Lanes of sending side by side. A shopper's events stay in one lane, in order.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub workers: u16,
-
     /// How many shoppers there are.
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(10_000..=10_000_000))]
     pub users: u64,
@@ -82,6 +81,55 @@ pub struct RunArgs {
     /// Percentages of views/carts/transactions.
     #[arg(long, value_name = "V/C/T", default_value_t = Mix::default())]
     pub mix: Mix,
+
+    /// Where and how the events go.
+    #[command(flatten)]
+    pub delivery: DeliveryArgs,
+
+    /// Measure how long it takes until a transaction is readable in the metrics.
+    #[arg(long)]
+    pub measure_freshness: bool,
+}
+
+/// Flags of `replay`.
+#[derive(Args, Clone, Debug)]
+pub struct ReplayArgs {
+    /// Events of the contract, one JSON object a line, from any producer; - for the standard input. Bad lines are told and
+    /// counted, the good ones go on: they alone decide about the exit code.
+    pub file: PathBuf,
+
+    /// 1x keeps the recorded gaps, 60x is sixty times as fast (any number does), max is as fast as the sink takes it. Default: 1x.
+    #[arg(long, value_name = "SPEED")]
+    pub speed: Option<Speed>,
+
+    /// Into the streams of the stage, or straight into the archive, by the hour that each event happened in.
+    #[arg(long, value_name = "PLACE", default_value = "stream")]
+    pub to: ReplayTo,
+
+    /// With --to archive: a local folder, laid out like the bucket, instead of the bucket of the stage.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+
+    /// Where and how the events go.
+    #[command(flatten)]
+    pub delivery: DeliveryArgs,
+}
+
+/// Where a recording goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReplayTo {
+    /// Into the streams, or the sink.
+    Stream,
+    /// Into the archive.
+    Archive,
+}
+
+/// Flags of whatever delivers events.
+#[derive(Args, Clone, Debug)]
+pub struct DeliveryArgs {
+    /// Lanes of sending side by side. A shopper's events stay in one lane, in order.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: u16,
 
     /// Which deployment to send to: the streams are globalmart-STAGE-product-views, -cart-events and -transactions.
     #[arg(long, value_name = "NAME", default_value = "dev", value_parser = stage)]
@@ -102,10 +150,6 @@ pub struct RunArgs {
     /// What the run must keep to.
     #[arg(long, value_name = "BOUND", help = THRESHOLD)]
     pub threshold: Vec<Threshold>,
-
-    /// Measure how long it takes until a transaction is readable in the metrics.
-    #[arg(long)]
-    pub measure_freshness: bool,
 
     /// The form of the report.
     #[arg(long, value_name = "FORM", default_value = "human")]

@@ -28,6 +28,16 @@ pub fn write_whole(
     written
 }
 
+/// Writes a JSON report to where `--summary-file` wants it.
+pub fn write_summary(path: &Path, json: &str) -> Result<(), Failure> {
+    write_whole(path, |file| file.write_all(json.as_bytes())).map_err(|error| {
+        Failure::run(format!(
+            "cannot write the summary {}: {error}: name another --summary-file",
+            path.display()
+        ))
+    })
+}
+
 /// Refuses a path that `flag` can't write to: that is better known before a run than after it.
 pub fn check_path(flag: &str, path: &Path) -> Result<(), Failure> {
     let folder = match path.parent() {

@@ -20,7 +20,7 @@ pub fn man(args: &ManArgs) -> Result<String, Failure> {
         Some(folder) => std::fs::create_dir_all(folder)
             .and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
             .map_err(|error| (folder.display().to_string(), error)),
-        None => clap_mangen::Man::new(Cli::command())
+        None => clap_mangen::Man::new(Cli::command().disable_help_subcommand(true))
             .render(&mut page)
             .map_err(|error| ("memory".to_owned(), error)),
     };

@@ -44,19 +44,20 @@ pub struct Plan {
 impl Plan {
     /// Checks flags that were given at `now`.
     pub fn new(args: &RunArgs, now: Timestamp) -> Result<Self, Failure> {
+        let delivery = &args.delivery;
         let start = args.start.unwrap_or(now);
         if start.as_ms() < 0 {
             return Err(Failure::usage(format!(
                 "--start {start} is before 1970: event ids hold the time since then; name a later one"
             )));
         }
-        if args.sink == SinkArg::Kinesis && start.as_ms().saturating_sub(now.as_ms()) > MAX_AHEAD_MS {
+        if delivery.sink == SinkArg::Kinesis && start.as_ms().saturating_sub(now.as_ms()) > MAX_AHEAD_MS {
             return Err(Failure::usage(format!(
                 "--start {start} is more than 5 minutes ahead of now, {now}: every event would break the contract's rule \
                  occurred_in_future; name an earlier time, or another sink than kinesis"
             )));
         }
-        if args.measure_freshness && args.sink != SinkArg::Kinesis {
+        if args.measure_freshness && delivery.sink != SinkArg::Kinesis {
             return Err(Failure::usage(
                 "--measure-freshness needs --sink kinesis: nothing else is read from outside",
             ));
@@ -72,11 +73,14 @@ impl Plan {
                 "--duration is shorter than the time of one event at this --rate: make either larger",
             ));
         }
-        let files = [("--ledger", &args.ledger), ("--summary-file", &args.summary_file)];
+        let files = [
+            ("--ledger", &delivery.ledger),
+            ("--summary-file", &delivery.summary_file),
+        ];
         for (flag, path) in files {
             path.as_deref().map_or(Ok(()), |path| check_path(flag, path))?;
         }
-        if args.ledger.is_some() && args.ledger == args.summary_file {
+        if delivery.ledger.is_some() && delivery.ledger == delivery.summary_file {
             return Err(Failure::usage(
                 "--ledger and --summary-file name the same file: name two",
             ));
@@ -95,15 +99,15 @@ impl Plan {
                 (Some(events), Some(due)) => Some(events.min(due)),
                 (events, due) => events.or(due),
             },
-            stage: args.stage.clone(),
-            sink: args.sink.clone(),
-            workers: usize::from(args.workers),
+            stage: delivery.stage.clone(),
+            sink: delivery.sink.clone(),
+            workers: usize::from(delivery.workers),
             delivery: Delivery::default(),
-            ledger: args.ledger.clone(),
-            summary_file: args.summary_file.clone(),
-            thresholds: args.threshold.clone(),
+            ledger: delivery.ledger.clone(),
+            summary_file: delivery.summary_file.clone(),
+            thresholds: delivery.threshold.clone(),
             measure_freshness: args.measure_freshness,
-            output: args.output,
+            output: delivery.output,
         })
     }
 

@@ -12,7 +12,7 @@ use crate::account::Account;
 use crate::args::{Output, SinkArg};
 use crate::control::{Cause, Control};
 use crate::failure::Failure;
-use crate::files::write_whole;
+use crate::files::write_summary;
 use crate::generator::Generator;
 use crate::ledger::RunFacts;
 use crate::pacer::{Offered, Schedule, release};
@@ -113,7 +113,9 @@ pub async fn run(plan: &Plan, host: Host) -> Result<Report, Failure> {
         };
         print(stdout.as_mut().unwrap_or(&mut stderr), &text)?;
     }
-    write_summary(plan, &report)?;
+    if let Some(path) = &plan.summary_file {
+        write_summary(path, &report.to_json())?;
+    }
     kept?;
     let errors_allowed = plan
         .thresholds
@@ -196,18 +198,6 @@ fn write_ledger(
                 path.display()
             ))
         })
-}
-
-fn write_summary(plan: &Plan, report: &Report) -> Result<(), Failure> {
-    let Some(path) = &plan.summary_file else {
-        return Ok(());
-    };
-    write_whole(path, |file| file.write_all(report.to_json().as_bytes())).map_err(|error| {
-        Failure::run(format!(
-            "cannot write the summary {}: {error}: name another --summary-file",
-            path.display()
-        ))
-    })
 }
 
 /// Prints a text and a line break. A reader who has left has no need of it.

@@ -4,23 +4,29 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use events::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::args::{Cli, Command, RunArgs, SalesArgs, SinkArg, VerifyArgs};
+use crate::archive_writer::ArchiveWriter;
+use crate::args::{Cli, Command, Output, ReplayArgs, ReplayTo, RunArgs, SalesArgs, SinkArg, VerifyArgs};
 use crate::deployment::Deployment;
 use crate::failure::Failure;
+use crate::files::write_summary;
 use crate::freshness;
 use crate::ledger::Ledger;
 use crate::manual::{completions, man};
 use crate::plan::Plan;
+use crate::replay::archive::{self, ArchiveReport};
+use crate::replay::{self, Replay, SharedTally, Speed};
 use crate::run::{Host, print, run};
 use crate::sales::SalesReport;
 use crate::schema::schema;
 use crate::sink::preflight::Aws;
+use crate::source::Source;
+use crate::store::Store;
 use crate::verify::verify;
 
 /// Two days of minutes, one read each.
@@ -64,6 +70,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 async fn command(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(args) => start(&args).await,
+        Command::Replay(args) => again(&args).await,
         Command::Verify(args) => check(&args).await,
         Command::Sales(args) => show_sales(&args).await,
         Command::Schema(args) => print(&mut io::stdout(), &schema(&args)?),
@@ -97,6 +104,71 @@ async fn start(args: &RunArgs) -> Result<(), Failure> {
         freshness,
     };
     run(&plan, host).await.map(drop)
+}
+
+async fn again(args: &ReplayArgs) -> Result<(), Failure> {
+    replay::check(args)?;
+    let interrupts = interrupts()?;
+    let reader = replay::open(&args.file, io::stdin())?;
+    let (began_at, mut started) = (now(), None);
+    // The time starts with the first line that is wanted, as the run's own does.
+    let elapsed = move || started.get_or_insert_with(Instant::now).elapsed();
+    match args.to {
+        ReplayTo::Archive => {
+            let source = Replay::new(reader, Speed::Max, began_at, elapsed);
+            let tally = source.tally();
+            let source_name = format!("replay-{}", began_at.as_ms());
+            into_archive(args, source, &tally, &source_name, interrupts).await
+        }
+        ReplayTo::Stream => Err(Failure::usage("not yet")),
+    }
+}
+
+/// Each replay has objects of its own, so that none replaces another's; readers count an event's id once.
+async fn into_archive(
+    args: &ReplayArgs,
+    source: impl Source,
+    tally: &SharedTally,
+    source_name: &str,
+    mut interrupts: UnboundedReceiver<()>,
+) -> Result<(), Failure> {
+    let store = if let Some(folder) = &args.dir {
+        Store::folder(folder)?
+    } else {
+        let deployment = Deployment::open(&aws().await?, &args.delivery.stage).await?;
+        Store::Bucket {
+            s3: deployment.s3,
+            bucket: deployment.warehouse,
+        }
+    };
+    let (archive, started) = (store.name(), Instant::now());
+    let writer = ArchiveWriter::new(store, source_name);
+    let done = archive::write(source, writer, &mut interrupts).await?;
+    let tally = tally.lock().clone();
+    let file = replay::file_name(&args.file);
+    if let Some(bad_lines) = tally.rejected.told(&file) {
+        print(&mut io::stderr(), &bad_lines)?;
+    }
+    let report = ArchiveReport::new(
+        &file,
+        archive,
+        &done.written,
+        started.elapsed(),
+        tally.rejected.clone(),
+    );
+    let text = match args.delivery.output {
+        Output::Human => report.to_table(),
+        Output::Json => report.to_json(),
+    };
+    print(&mut io::stdout(), &text)?;
+    if let Some(path) = &args.delivery.summary_file {
+        write_summary(path, &report.to_json())?;
+    }
+    tally.check_end(&file)?;
+    if done.interrupted {
+        return Err(Failure::Interrupted);
+    }
+    Ok(())
 }
 
 async fn aws() -> Result<Aws, Failure> {

@@ -1,6 +1,8 @@
 //! `loadgen replay`: recorded events, one JSON object a line, as a source of records. A line is read when it is wanted, so a
 //! file of any size takes the memory of one line.
 
+pub mod archive;
+mod input;
 mod lines;
 mod speed;
 mod tally;
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use events::{Event, MAX_EVENT_BYTES, Rejection, Rule, Timestamp};
 
+pub use self::input::{check, file_name, open};
 pub use self::speed::Speed;
 pub use self::tally::{BadLine, Rejected, SharedTally, Tally};
 

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use events::{Rejection, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::failure::Failure;
+
 /// Bad lines that are told one by one; the others are counted by rule.
 const MAX_LINES: usize = 20;
 /// The longest detail that is kept of a bad line, in characters.
@@ -99,7 +101,26 @@ fn harmless(detail: &str) -> String {
     text
 }
 
+impl Tally {
+    /// Fails if the reading ended before the end of `file`.
+    pub fn check_end(&self, file: &str) -> Result<(), Failure> {
+        match &self.broken_off {
+            Some((line, error)) => Err(Failure::run(format!(
+                "cannot read {file} from line {line} on: {error}; what comes before was replayed"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Rejected {
+    /// The rows of a table.
+    pub fn rows(&self) -> impl Iterator<Item = (String, u64)> {
+        let by_rule = self.rejected_by_rule.iter();
+        std::iter::once(("rejected lines".to_owned(), self.rejected))
+            .chain(by_rule.map(|(rule, count)| (format!("  {rule}"), *count)))
+    }
+
     /// The bad lines of `file` for people, a line each and one for the rest; `None` if all lines were good.
     #[must_use]
     pub fn told(&self, file: &str) -> Option<String> {

@@ -11,7 +11,7 @@ use loadgen::ledger::Ledger;
 use serde_json::Value;
 
 /// The program, in an environment where nothing is set but what a test sets.
-fn program(arguments: &str) -> Command {
+pub(crate) fn program(arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command
         .env_clear()
@@ -26,16 +26,16 @@ fn loadgen(flags: &str) -> Command {
     program(&format!("run {flags}"))
 }
 
-fn output(flags: &str) -> Output {
+pub(crate) fn output(flags: &str) -> Output {
     loadgen(flags).output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
 /// Checks that a command ends with `code` and one message that holds all of `parts`.
-fn check_refused(command: &mut Command, code: i32, parts: &[&str]) {
+pub(crate) fn check_refused(command: &mut Command, code: i32, parts: &[&str]) {
     let output = command.output().unwrap();
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{message}");

@@ -4,4 +4,5 @@
 
 mod cli;
 mod delivery;
+mod replay;
 mod support;
