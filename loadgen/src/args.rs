@@ -39,6 +39,11 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Shows the sales of the last minutes, as the metrics have them.
     Sales(SalesArgs),
+    /// Writes a shop's history straight into the archive, without streams and functions. The same command again replaces what
+    /// it wrote.
+    Backfill(BackfillArgs),
+    /// Writes the shop's products, with their initial stock, and its users as tables.
+    Catalog(CatalogArgs),
     /// Prints the contract's JSON Schemas.
     Schema(SchemaArgs),
     /// Prints a shell's completion script.
@@ -192,6 +197,78 @@ pub struct SalesArgs {
     pub output: Output,
 }
 
+/// Flags of `backfill`.
+#[derive(Args, Clone, Debug)]
+pub struct BackfillArgs {
+    /// When the history begins: a date, or a time such as 2026-11-22T17:30:00Z; from 1990 on.
+    #[arg(long, value_name = "DATE", value_parser = date_or_time)]
+    pub from: Timestamp,
+
+    /// When it ends, exclusive; at least an hour later, now at the latest.
+    #[arg(long, value_name = "DATE", value_parser = date_or_time)]
+    pub to: Timestamp,
+
+    /// How many orders there are in all, about. Default: a million a year.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub orders: Option<u64>,
+
+    /// The same seed and the same other flags give the same objects, byte for byte.
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    pub seed: u64,
+
+    /// How many shoppers there are.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(10_000..=10_000_000))]
+    pub users: u64,
+
+    /// How many products there are.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1_000..=250_000))]
+    pub products: u64,
+
+    /// Where it goes.
+    #[command(flatten)]
+    pub target: TargetArgs,
+
+    /// The form of the summary.
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub output: Output,
+}
+
+/// Flags of `catalog`.
+#[derive(Args, Clone, Debug)]
+pub struct CatalogArgs {
+    /// The seed of the shop: that of the runs and backfills that the catalog is for.
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    pub seed: u64,
+
+    /// How many shoppers there are.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(10_000..=10_000_000))]
+    pub users: u64,
+
+    /// How many products there are.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1_000..=250_000))]
+    pub products: u64,
+
+    /// Where it goes.
+    #[command(flatten)]
+    pub target: TargetArgs,
+
+    /// The form of the summary.
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub output: Output,
+}
+
+/// Where Parquet files go.
+#[derive(Args, Clone, Debug)]
+pub struct TargetArgs {
+    /// The deployment whose warehouse bucket gets them.
+    #[arg(long, value_name = "NAME", default_value = "dev", value_parser = stage)]
+    pub stage: String,
+
+    /// A folder that gets them instead, laid out like the bucket; it is created if need be.
+    #[arg(long, value_name = "DIR", conflicts_with = "stage")]
+    pub dir: Option<PathBuf>,
+}
+
 /// Flags of `schema`.
 #[derive(Args, Clone, Debug)]
 pub struct SchemaArgs {
@@ -310,6 +387,15 @@ fn duration(text: &str) -> Result<Duration, String> {
     if total.is_zero() { Err(error()) } else { Ok(total) }
 }
 
+/// A date in UTC, or RFC 3339.
+fn date_or_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(&format!("{text}T00:00:00Z"))
+        .or_else(|_| Timestamp::parse(text))
+        .map_err(|_| {
+            "a time is a date such as 2026-11-22 or RFC 3339 such as 2026-11-22T17:30:00Z".to_owned()
+        })
+}
+
 /// A stage's name is a part of the names of streams, buckets and databases; this is what all of them take.
 fn stage(text: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -356,6 +442,16 @@ mod tests {
             "1ß",
         ] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_its_first_instant() {
+        let read = |text| date_or_time(text).map(|time| time.to_string());
+        assert_eq!(read("2026-11-22"), Ok("2026-11-22T00:00:00.000Z".to_owned()));
+        assert_eq!(read("2026-11-22T01:00:00+01:00"), read("2026-11-22"));
+        for text in ["", "2026", "2026-02-29", "22.11.2026", "2026-11-22T", "yesterday"] {
+            assert!(date_or_time(text).is_err(), "{text}");
         }
     }
 

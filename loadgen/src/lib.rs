@@ -10,6 +10,8 @@
 pub mod account;
 pub mod archive_writer;
 pub mod args;
+pub mod backfill;
+pub mod catalog;
 pub mod control;
 pub mod deployment;
 pub mod failure;

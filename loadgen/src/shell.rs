@@ -11,7 +11,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::archive_writer::ArchiveWriter;
-use crate::args::{Cli, Command, Output, ReplayArgs, ReplayTo, RunArgs, SalesArgs, SinkArg, VerifyArgs};
+use crate::args::{
+    BackfillArgs, CatalogArgs, Cli, Command, Output, ReplayArgs, ReplayTo, RunArgs, SalesArgs, SinkArg,
+    TargetArgs, VerifyArgs,
+};
+use crate::backfill::{self, backfill};
+use crate::catalog::catalog;
 use crate::deployment::Deployment;
 use crate::failure::Failure;
 use crate::files::write_summary;
@@ -31,6 +36,12 @@ use crate::verify::verify;
 
 /// Two days of minutes, one read each.
 const MAX_MINUTES: i64 = 2 * 24 * 60;
+/// What an interrupted run does.
+const SENDS_ON: &str = "sending what is queued (once more: quit at once)";
+/// What an interrupted replay into the archive does.
+const WRITES_ON: &str = "writing what was read (once more: quit at once)";
+/// What an interrupted command that replaces what it wrote leaves to do.
+const AGAIN: &str = "what is written stays; the same command again replaces it and writes the rest";
 /// The exit code of a process that was interrupted.
 const INTERRUPTED: i32 = 130;
 
@@ -76,11 +87,13 @@ async fn command(command: Command) -> Result<(), Failure> {
         Command::Schema(args) => print(&mut io::stdout(), &schema(&args)?),
         Command::Completions(args) => print(&mut io::stdout(), &completions(&args)),
         Command::Man(args) => print(&mut io::stdout(), &man(&args)?),
+        Command::Backfill(args) => fill(&args).await,
+        Command::Catalog(args) => list(&args).await,
     }
 }
 
 async fn start(args: &RunArgs) -> Result<(), Failure> {
-    let mut interrupts = interrupts()?;
+    let mut interrupts = interrupts(SENDS_ON)?;
     let plan = Plan::new(args, now())?;
     let aws = match plan.sink {
         SinkArg::Kinesis => tokio::select! {
@@ -108,7 +121,10 @@ async fn start(args: &RunArgs) -> Result<(), Failure> {
 
 async fn again(args: &ReplayArgs) -> Result<(), Failure> {
     replay::check(args)?;
-    let interrupts = interrupts()?;
+    let interrupts = interrupts(match args.to {
+        ReplayTo::Archive => WRITES_ON,
+        ReplayTo::Stream => SENDS_ON,
+    })?;
     let reader = replay::open(&args.file, io::stdin())?;
     let (began_at, mut started) = (now(), None);
     // The time starts with the first line that is wanted, as the run's own does.
@@ -132,15 +148,11 @@ async fn into_archive(
     source_name: &str,
     mut interrupts: UnboundedReceiver<()>,
 ) -> Result<(), Failure> {
-    let store = if let Some(folder) = &args.dir {
-        Store::folder(folder)?
-    } else {
-        let deployment = Deployment::open(&aws().await?, &args.delivery.stage).await?;
-        Store::Bucket {
-            s3: deployment.s3,
-            bucket: deployment.warehouse,
-        }
+    let target = TargetArgs {
+        stage: args.delivery.stage.clone(),
+        dir: args.dir.clone(),
     };
+    let store = open(&target).await?;
     let (archive, started) = (store.name(), Instant::now());
     let writer = ArchiveWriter::new(store, source_name);
     let done = archive::write(source, writer, &mut interrupts).await?;
@@ -209,6 +221,45 @@ async fn show_sales(args: &SalesArgs) -> Result<(), Failure> {
     print(&mut io::stdout(), &report.render(args.output))
 }
 
+async fn fill(args: &BackfillArgs) -> Result<(), Failure> {
+    let plan = backfill::Plan::new(args, now())?;
+    let summary = async {
+        let store = Box::pin(open(&args.target)).await?;
+        backfill(&plan, store, io::stderr().is_terminal()).await
+    };
+    let summary = unless_interrupted(summary).await?;
+    print(&mut io::stdout(), &summary.render(args.output))
+}
+
+async fn list(args: &CatalogArgs) -> Result<(), Failure> {
+    let summary = async {
+        let store = Box::pin(open(&args.target)).await?;
+        catalog(args.seed, args.users, args.products, &store).await
+    };
+    let summary = unless_interrupted(summary).await?;
+    print(&mut io::stdout(), &summary.render(args.output))
+}
+
+async fn open(target: &TargetArgs) -> Result<Store, Failure> {
+    if let Some(folder) = &target.dir {
+        return Store::folder(folder);
+    }
+    let deployment = Deployment::open(&aws().await?, &target.stage).await?;
+    Ok(Store::Bucket {
+        s3: deployment.s3,
+        bucket: deployment.warehouse,
+    })
+}
+
+/// Gives up what replaces its own results when somebody asks for the end.
+async fn unless_interrupted<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let mut interrupts = interrupts(AGAIN)?;
+    tokio::select! {
+        done = work => done,
+        Some(()) = interrupts.recv() => Err(Failure::Interrupted),
+    }
+}
+
 fn now() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let ms = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
@@ -220,7 +271,7 @@ fn now() -> Timestamp {
     clippy::disallowed_methods,
     reason = "who asks twice wants no more waiting, for flushes either"
 )]
-fn interrupts() -> Result<UnboundedReceiver<()>, Failure> {
+fn interrupts(notice: &'static str) -> Result<UnboundedReceiver<()>, Failure> {
     let catch = |kind| signal(kind).map_err(|error| Failure::run(format!("cannot catch signals: {error}")));
     let (mut interrupt, mut terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);
     let (sender, receiver) = unbounded_channel();
@@ -233,7 +284,7 @@ fn interrupts() -> Result<UnboundedReceiver<()>, Failure> {
             if asked > 0 || sender.send(()).is_err() {
                 std::process::exit(INTERRUPTED);
             }
-            eprintln!("interrupted: sending what is queued (once more: quit at once)");
+            eprintln!("interrupted: {notice}");
         }
     });
     Ok(receiver)

@@ -43,6 +43,48 @@ impl Store {
         }
     }
 
+    /// Removes the objects whose keys begin with `prefix` and sort after `kept`; tells how many there were.
+    pub async fn remove_after(&self, prefix: &str, kept: &str) -> Result<u64, Failure> {
+        match self {
+            Self::Bucket { s3, bucket } => {
+                let failed = |error: &(dyn std::error::Error + 'static)| {
+                    Failure::run(format!(
+                        "cannot remove s3://{bucket}/{prefix}*: {}",
+                        causes(error)
+                    ))
+                };
+                let list = s3
+                    .list_objects_v2()
+                    .bucket(bucket)
+                    .prefix(prefix)
+                    .start_after(kept);
+                let mut pages = list.into_paginator().send();
+                let mut removed = 0;
+                while let Some(page) = pages.next().await {
+                    let page = page.map_err(|error| failed(&error))?;
+                    for key in page.contents().iter().filter_map(|object| object.key()) {
+                        let delete = s3.delete_object().bucket(bucket).key(key).send();
+                        delete.await.map_err(|error| failed(&error))?;
+                        removed += 1;
+                    }
+                }
+                Ok(removed)
+            }
+            Self::Folder(folder) => {
+                let (folder, prefix, kept) = (folder.clone(), prefix.to_owned(), kept.to_owned());
+                blocking(move || {
+                    remove_files(&folder, &prefix, &kept).map_err(|error| {
+                        Failure::run(format!(
+                            "cannot remove {}*: {error}",
+                            folder.join(&prefix).display()
+                        ))
+                    })
+                })
+                .await
+            }
+        }
+    }
+
     /// Puts an object.
     pub async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), Failure> {
         match self {
@@ -75,6 +117,21 @@ pub(crate) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Failure::run(format!("a worker ended unexpectedly: {error}")))?
+}
+
+/// A prefix ends within a file's name.
+fn remove_files(folder: &Path, prefix: &str, kept: &str) -> io::Result<u64> {
+    let within = prefix.rsplit_once('/').map_or("", |(within, _)| within);
+    let mut removed = 0;
+    for entry in fs::read_dir(folder.join(within))? {
+        let entry = entry?;
+        let key = format!("{within}/{}", entry.file_name().to_string_lossy());
+        if key.starts_with(prefix) && key.as_str() > kept {
+            fs::remove_file(entry.path())?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
 }
 
 /// A reader sees the old file or the new one: it is written beside its place and moved there.

@@ -208,6 +208,6 @@ fn cart_id(event: &Event) -> Option<Uuid> {
 }
 
 /// Identifiers are at most 2^63 − 1 by the contract.
-fn id(number: u64) -> i64 {
+pub(crate) fn id(number: u64) -> i64 {
     i64::try_from(number).expect("a valid event's identifiers fit in 63 bits")
 }

@@ -2,10 +2,12 @@
 
 use events::{Stream, Timestamp};
 
+use crate::CatalogTable;
+
 /// The folder of an archived table: `events/<table>/`.
 #[must_use]
 pub fn archive_prefix(stream: Stream) -> String {
-    format!("events/{}/", table_of(stream))
+    format!("events/{}/", table_name(stream))
 }
 
 /// The key of an archive object: the partition is the hour in which its first record arrived, the name says what it
@@ -24,13 +26,26 @@ pub fn archive_key(stream: Stream, first_arrived_at: Timestamp, shard_id: &str, 
 pub fn quarantine_key(stream: Stream, first_arrived_at: Timestamp, shard_id: &str, mark: &str) -> String {
     format!(
         "quarantine/{}/{}/{shard_id}-{mark}.jsonl",
-        table_of(stream),
+        table_name(stream),
         partition_of(first_arrived_at)
     )
 }
 
-/// SQL names have no hyphens.
-fn table_of(stream: Stream) -> String {
+/// What all objects of a catalog table's keys begin with: `catalog/<table>/part-`.
+#[must_use]
+pub fn catalog_prefix(table: CatalogTable) -> String {
+    format!("catalog/{}/part-", table.as_str())
+}
+
+/// The key of a part of a catalog table. Keys sort by part.
+#[must_use]
+pub fn catalog_key(table: CatalogTable, part: u64) -> String {
+    format!("{}{part:05}.parquet", catalog_prefix(table))
+}
+
+/// The name of a stream's archived table: SQL names have no hyphens.
+#[must_use]
+pub fn table_name(stream: Stream) -> String {
     stream.as_str().replace('-', "_")
 }
 
@@ -52,6 +67,10 @@ mod tests {
         assert_eq!(
             quarantine_key(Stream::ProductViews, time, "shardId-000000000001", "0042"),
             "quarantine/product_views/dt=2026-11-22/hour=07/shardId-000000000001-0042.jsonl"
+        );
+        assert_eq!(
+            catalog_key(CatalogTable::Users, 7),
+            "catalog/users/part-00007.parquet"
         );
     }
 }

@@ -1,14 +1,16 @@
-//! Events as Parquet: the schema of each archived table, rows to bytes, and where an object lies.
+//! Events and the shop's catalog as Parquet: the schema of each table, rows to bytes, and where an object lies.
 //!
 //! Pure: rows in, bytes and names out. The columns here, those in the stack template and those that Athena shows are the
 //! same; a test compares them.
 
+mod catalog;
 mod columns;
 mod layout;
 mod parquet_file;
 mod schema;
 
-pub use layout::{archive_key, archive_prefix, quarantine_key};
+pub use catalog::{CatalogProduct, CatalogTable, CatalogUser, encode_products, encode_users};
+pub use layout::{archive_key, archive_prefix, catalog_key, catalog_prefix, quarantine_key, table_name};
 pub use parquet_file::{EncodeError, EventFile, encode};
 pub use schema::{glue_columns, schema_of};
 

@@ -40,6 +40,11 @@ pub enum EncodeError {
     Parquet(#[from] ParquetError),
 }
 
+/// What all files are compressed with.
+pub(crate) fn compression() -> Result<Compression, ParquetError> {
+    Ok(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+}
+
 /// Writes rows of `stream`'s table as one Parquet file. Row count and the span of event time are in its key-value
 /// metadata, too (`row_count`, `min_occurred_at`, `max_occurred_at`).
 pub fn encode(stream: Stream, rows: &[ArchivedEvent<'_>]) -> Result<EventFile, EncodeError> {
@@ -54,7 +59,7 @@ pub fn encode(stream: Stream, rows: &[ArchivedEvent<'_>]) -> Result<EventFile, E
         KeyValue::new("max_occurred_at".into(), max_occurred_at.to_string()),
     ];
     let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_compression(compression()?)
         .set_key_value_metadata(Some(metadata))
         .build();
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties))?;

@@ -64,10 +64,10 @@ pub fn schema_of(stream: Stream) -> Schema {
     Schema::new(fields)
 }
 
-/// The columns as Glue and Athena call them: name and type.
+/// The columns of a table as Glue and Athena call them: name and type.
 #[must_use]
-pub fn glue_columns(stream: Stream) -> Vec<(String, String)> {
-    schema_of(stream)
+pub fn glue_columns(schema: &Schema) -> Vec<(String, String)> {
+    schema
         .fields()
         .iter()
         .map(|field| (field.name().clone(), glue_type(field.data_type())))
@@ -78,6 +78,8 @@ fn glue_type(data_type: &DataType) -> String {
     match data_type {
         DataType::Int32 => "int".into(),
         DataType::Int64 => "bigint".into(),
+        DataType::Float64 => "double".into(),
+        DataType::Date32 => "date".into(),
         DataType::Timestamp(..) => "timestamp".into(),
         DataType::List(item) => format!("array<{}>", glue_type(item.data_type())),
         DataType::Map(entries, _) => match entries.data_type() {
@@ -129,7 +131,7 @@ fn filters() -> DataType {
     )
 }
 
-fn required(name: &str, data_type: DataType) -> Field {
+pub(crate) fn required(name: &str, data_type: DataType) -> Field {
     Field::new(name, data_type, false)
 }
 

@@ -10,7 +10,7 @@ use events::{
     Refund, Sale, Search, Stream, Timestamp, Uuid,
 };
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use warehouse::{ArchivedEvent, EncodeError, encode, glue_columns, schema_of};
+use warehouse::{ArchivedEvent, CatalogTable, EncodeError, encode, glue_columns, schema_of, table_name};
 
 const TEMPLATE: &str = include_str!("../../../infra/template.yaml");
 
@@ -131,8 +131,14 @@ fn written(stream: Stream) -> RecordBatch {
 
 #[test]
 fn the_stack_template_has_the_very_columns() {
-    for &stream in Stream::ALL {
-        let columns: Vec<String> = glue_columns(stream)
+    let archived = Stream::ALL
+        .iter()
+        .map(|&stream| (table_name(stream), schema_of(stream)));
+    let catalog = CatalogTable::ALL
+        .iter()
+        .map(|table| (format!("catalog_{}", table.as_str()), table.schema()));
+    for (table, schema) in archived.chain(catalog) {
+        let columns: Vec<String> = glue_columns(&schema)
             .into_iter()
             .map(|(name, kind)| format!("- {{Name: {name}, Type: {kind}}}"))
             .collect();
@@ -142,7 +148,7 @@ fn the_stack_template_has_the_very_columns() {
             .collect();
         assert!(
             described.windows(columns.len()).any(|lines| lines == columns),
-            "infra/template.yaml describes {stream} otherwise than:\n{}",
+            "infra/template.yaml describes {table} otherwise than:\n{}",
             columns.join("\n")
         );
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
 use events::{Stream, Timestamp};
 use serde::Serialize;
 use tokio::sync::mpsc::{UnboundedReceiver, channel};
@@ -11,6 +10,7 @@ use tokio::task::spawn_blocking;
 
 use super::Rejected;
 use crate::archive_writer::{ArchiveWriter, Written};
+use crate::backfill::name_value_table;
 use crate::failure::Failure;
 use crate::report::grouped;
 use crate::source::{Content, Source};
@@ -121,29 +121,24 @@ impl ArchiveReport {
     /// A table.
     #[must_use]
     pub fn to_table(&self) -> String {
-        let mut table = Table::new();
-        table.load_style(UTF8_BORDERS_ONLY);
-        let mut row = |name: &str, value: String| {
-            table.add_row([
-                Cell::new(name),
-                Cell::new(value).set_alignment(CellAlignment::Right),
-            ]);
-        };
-        row("file", self.file.clone());
-        row("archive", self.archive.clone());
+        let mut rows = vec![
+            ("file".to_owned(), self.file.clone()),
+            ("archive".to_owned(), self.archive.clone()),
+        ];
         if let (Some(start), Some(end)) = (self.start, self.end) {
-            row("event time", format!("{start} to {end}"));
+            rows.push(("event time".to_owned(), format!("{start} to {end}")));
         }
-        row("elapsed", format!("{:.2} s", self.elapsed_s));
-        row("written", grouped(self.written));
-        for (stream, count) in &self.events_by_stream {
-            row(&format!("  {stream}"), grouped(*count));
+        rows.push(("elapsed".to_owned(), format!("{:.2} s", self.elapsed_s)));
+        let mut count = |name: String, count: u64| rows.push((name, grouped(count)));
+        count("written".to_owned(), self.written);
+        for (stream, written) in &self.events_by_stream {
+            count(format!("  {stream}"), *written);
         }
-        row("objects", grouped(self.objects));
-        row("bytes", grouped(self.bytes));
-        for (name, count) in self.rejected.rows() {
-            row(&name, grouped(count));
+        count("objects".to_owned(), self.objects);
+        count("bytes".to_owned(), self.bytes);
+        for (name, rejected) in self.rejected.rows() {
+            count(name, rejected);
         }
-        table.to_string()
+        name_value_table(rows)
     }
 }

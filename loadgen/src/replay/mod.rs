@@ -20,6 +20,9 @@ use self::lines::{Line, Lines};
 use crate::generator::Planned;
 use crate::source::{Content, Record, Source};
 
+/// Lines between two looks at the clock. At full speed these are due together, so that they can be sent together.
+const LINES_A_LOOK: u32 = 256;
+
 /// The events of a file. Lines that are no valid event are passed over, and told in the tally.
 pub struct Replay<R, C> {
     lines: Lines<R>,
@@ -28,6 +31,8 @@ pub struct Replay<R, C> {
     began_at: Timestamp,
     /// How long the run has been going on.
     elapsed: C,
+    /// What it was at the last look, and how many lines ago that was.
+    looked: (Duration, u32),
     /// The time of the first event, and the latest due time so far.
     first: Option<Timestamp>,
     due: Duration,
@@ -42,6 +47,7 @@ impl<R: BufRead, C: FnMut() -> Duration> Replay<R, C> {
             speed,
             began_at,
             elapsed,
+            looked: (Duration::ZERO, LINES_A_LOOK),
             first: None,
             due: Duration::ZERO,
             tally: SharedTally::default(),
@@ -54,11 +60,21 @@ impl<R: BufRead, C: FnMut() -> Duration> Replay<R, C> {
         self.tally.clone()
     }
 
+    /// About how long the run has been going on.
+    fn look(&mut self) -> Duration {
+        let (elapsed, lines) = &mut self.looked;
+        if *lines >= LINES_A_LOOK {
+            (*elapsed, *lines) = ((self.elapsed)(), 0);
+        }
+        *lines += 1;
+        *elapsed
+    }
+
     /// The event of a line, its JSON, and when it is due.
     fn read(&mut self, line: &[u8]) -> Result<(Event, Vec<u8>, Duration), Rejection> {
         let event = Event::parse(line)?;
         let occurred_at = event.envelope.occurred_at;
-        let elapsed = (self.elapsed)();
+        let elapsed = self.look();
         let due = match self.speed.due(occurred_at, self.first.unwrap_or(occurred_at)) {
             Some(due) => due.max(self.due),
             None => elapsed.max(self.due),

@@ -1,8 +1,9 @@
-//! `loadgen run`, in process against a Kinesis that fails on purpose, and as a program.
+//! `loadgen run`, in process against a Kinesis that fails on purpose, and as a program; `replay`, `backfill` and `catalog`.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail like the tests")]
 
 mod cli;
 mod delivery;
+mod history;
 mod replay;
 mod support;

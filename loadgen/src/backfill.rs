@@ -1,0 +1,335 @@
+//! `loadgen backfill`: a shop's history straight into the archive, as if its streams had been archived all along.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use comfy_table::{Cell as TableCell, CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
+use events::{EventType, MS_PER_DAY, MS_PER_HOUR, Timestamp, Uuid};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use tokio::task::yield_now;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::archive_writer::{ArchiveWriter, Written};
+use crate::args::{BackfillArgs, Output};
+use crate::failure::Failure;
+use crate::generator::{Config, Generator, Mix, Planned};
+use crate::report::grouped;
+use crate::source::{Content, Record, Source};
+use crate::store::Store;
+
+const SCHEMA_VERSION: u32 = 1;
+/// Orders of a year, unless told otherwise.
+const ORDERS_A_YEAR: i128 = 1_000_000;
+const MS_PER_YEAR: i128 = 365 * MS_PER_DAY as i128;
+/// The tables' partitions begin here.
+const EARLIEST: &str = "1990-01-01T00:00:00Z";
+/// Events between two looks at the world around.
+const CHUNK: u64 = 1_000;
+/// How often the line is redrawn on a terminal, and written elsewhere.
+const REDRAW: Duration = Duration::from_millis(500);
+const REWRITE: Duration = Duration::from_secs(5);
+
+/// What is going to be written: the flags, checked against each other and against the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// When it begins.
+    pub from: Timestamp,
+    /// When it ends, exclusive.
+    pub to: Timestamp,
+    /// Purchases in all, about.
+    pub orders: u64,
+    /// Where chance comes from.
+    pub seed: u64,
+    /// How many users there are.
+    pub users: u64,
+    /// How many products there are.
+    pub products: u64,
+}
+
+/// What a backfill came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// The form of this report.
+    pub schema_version: u32,
+    /// The seed.
+    pub seed: u64,
+    /// When the history begins.
+    pub from: Timestamp,
+    /// When it ends, exclusive.
+    pub to: Timestamp,
+    /// The bucket or the folder.
+    pub target: String,
+    /// Purchases.
+    pub orders: u64,
+    /// Events in all.
+    pub rows: u64,
+    /// Events by the table that they are in.
+    pub rows_by_table: BTreeMap<String, u64>,
+    /// Events by type.
+    pub events_by_type: BTreeMap<EventType, u64>,
+    /// When the earliest event happened.
+    pub first_occurred_at: Option<Timestamp>,
+    /// When the latest event happened.
+    pub last_occurred_at: Option<Timestamp>,
+    /// Objects put.
+    pub objects: u64,
+    /// Parquet.
+    pub bytes: u64,
+    /// How long it took.
+    pub elapsed_s: f64,
+    /// Events written a second.
+    pub rows_per_s: f64,
+}
+
+impl Plan {
+    /// Checks flags that were given at `now`.
+    pub fn new(args: &BackfillArgs, now: Timestamp) -> Result<Self, Failure> {
+        let (from, to) = (args.from, args.to);
+        let earliest = Timestamp::parse(EARLIEST).expect("the constant is a time");
+        if from < earliest {
+            return Err(Failure::usage(format!(
+                "--from {from} is before 1990, where the tables' partitions begin: name a later time"
+            )));
+        }
+        if to > now {
+            return Err(Failure::usage(format!(
+                "--to {to} is in the future, it is {now}: a history ends now at the latest"
+            )));
+        }
+        let length_ms = to.as_ms() - from.as_ms();
+        if length_ms < MS_PER_HOUR {
+            return Err(Failure::usage(format!(
+                "from --from {from} to --to {to} is less than an hour: --to is exclusive, name a later one"
+            )));
+        }
+        let pro_rata = (ORDERS_A_YEAR * i128::from(length_ms) / MS_PER_YEAR).max(1);
+        Ok(Self {
+            from,
+            to,
+            orders: args.orders.unwrap_or(u64::try_from(pro_rata).unwrap_or(u64::MAX)),
+            seed: args.seed,
+            users: args.users,
+            products: args.products,
+        })
+    }
+}
+
+/// Writes the history and tells how far it is. Whoever drops this half-way leaves whole objects only.
+pub async fn backfill(plan: &Plan, store: Store, on_terminal: bool) -> Result<Summary, Failure> {
+    let (began, target) = (Instant::now(), store.name());
+    let progress = Progress::new(plan.from);
+    let (written, events_by_type) = tokio::select! {
+        written = write(plan, store, &progress) => written?,
+        never = progress.tell(on_terminal) => match never {},
+    };
+    let (elapsed_s, rows) = (began.elapsed().as_secs_f64(), written.total_rows());
+    let by_table = written
+        .rows
+        .iter()
+        .map(|(stream, rows)| (warehouse::table_name(*stream), *rows));
+    Ok(Summary {
+        schema_version: SCHEMA_VERSION,
+        seed: plan.seed,
+        from: plan.from,
+        to: plan.to,
+        target,
+        orders: events_by_type.get(&EventType::Purchase).copied().unwrap_or(0),
+        rows,
+        rows_by_table: by_table.collect(),
+        events_by_type,
+        first_occurred_at: written.first,
+        last_occurred_at: written.last,
+        objects: written.objects,
+        bytes: written.bytes,
+        elapsed_s,
+        rows_per_s: rows as f64 / elapsed_s.max(f64::EPSILON),
+    })
+}
+
+async fn write(
+    plan: &Plan,
+    store: Store,
+    progress: &Progress,
+) -> Result<(Written, BTreeMap<EventType, u64>), Failure> {
+    let mut writer = ArchiveWriter::new(store, &format!("backfill-{}", plan.seed));
+    let mut history = history(plan);
+    let mut by_type = BTreeMap::new();
+    while let Some(record) = history.next_record() {
+        let Content::Event(Planned { event, .. }) = record.content else {
+            continue;
+        };
+        let due_ms = i64::try_from(record.due.as_millis()).unwrap_or(i64::MAX);
+        let arrived_at = plan.from.plus_ms(due_ms);
+        *by_type.entry(event.event_type()).or_insert(0) += 1;
+        writer.push(event, arrived_at).await?;
+        if progress.add(arrived_at).is_multiple_of(CHUNK) {
+            yield_now().await;
+        }
+    }
+    Ok((writer.finish().await?, by_type))
+}
+
+/// The events of the range, in the order of their arrival.
+fn history(plan: &Plan) -> impl Source {
+    let mix = Mix::default();
+    // Of a hundred transactions, four are refunds.
+    let count = (plan.orders * 10_000 / (u64::from(mix.transactions()) * 96)).max(1);
+    let length_ms = plan.to.as_ms().abs_diff(plan.from.as_ms());
+    let config = Config {
+        seed: plan.seed,
+        start: plan.from,
+        rate: (count * 1_000 / length_ms).max(1),
+        users: plan.users,
+        products: plan.products,
+        mix,
+    };
+    Even {
+        generator: Generator::new(config, Some(count)),
+        from: plan.from,
+        length_ms,
+        count,
+        next: 0,
+    }
+}
+
+/// A generator's events, moved in time so that they fill the range evenly.
+struct Even {
+    generator: Generator,
+    from: Timestamp,
+    length_ms: u64,
+    count: u64,
+    next: u64,
+}
+
+impl Source for Even {
+    fn next_record(&mut self) -> Option<Record> {
+        if self.next >= self.count {
+            return None;
+        }
+        let mut planned = self.generator.event(self.next);
+        let due_ms = u128::from(self.next) * u128::from(self.length_ms) / u128::from(self.count);
+        planned.due = Duration::from_millis(u64::try_from(due_ms).unwrap_or(u64::MAX));
+        self.next += 1;
+        let envelope = &mut planned.event.envelope;
+        envelope.occurred_at = self.from.plus_ms(i64::try_from(due_ms).unwrap_or(i64::MAX));
+        let mut id = envelope.event_id.into_bytes();
+        id[..6].copy_from_slice(&envelope.occurred_at.as_ms().to_be_bytes()[2..]);
+        envelope.event_id = Uuid::from_bytes(id);
+        let mut json = Vec::new();
+        planned.event.to_json(&mut json);
+        Some(Record {
+            stream: planned.event.stream(),
+            user_id: planned.event.envelope.user_id,
+            due: planned.due,
+            json,
+            content: Content::Event(planned),
+        })
+    }
+}
+
+/// How far it is.
+struct Progress {
+    began: Instant,
+    rows: Cell<u64>,
+    reached: Cell<Timestamp>,
+}
+
+impl Progress {
+    fn new(from: Timestamp) -> Self {
+        Self {
+            began: Instant::now(),
+            rows: Cell::new(0),
+            reached: Cell::new(from),
+        }
+    }
+
+    /// Counts an event and returns how many there are.
+    fn add(&self, arrived_at: Timestamp) -> u64 {
+        self.reached.set(arrived_at);
+        self.rows.set(self.rows.get() + 1);
+        self.rows.get()
+    }
+
+    /// Tells on the standard error until it is dropped.
+    async fn tell(&self, on_terminal: bool) -> Infallible {
+        let bar = on_terminal.then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{spinner} {msg}");
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+        });
+        let mut ticks = interval(if on_terminal { REDRAW } else { REWRITE });
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            let line = self.line(self.began.elapsed());
+            match &bar {
+                Some(bar) => {
+                    bar.set_message(line);
+                    bar.tick();
+                }
+                None => drop(writeln!(io::stderr(), "{line}")),
+            }
+        }
+    }
+
+    fn line(&self, elapsed: Duration) -> String {
+        let rows = self.rows.get();
+        let rate = rows as f64 / elapsed.as_secs_f64().max(f64::EPSILON);
+        format!(
+            "{} | Rows: {} | Rate: {rate:.0}/s",
+            self.reached.get().date(),
+            grouped(rows)
+        )
+    }
+}
+
+impl Summary {
+    /// The summary in the form asked for.
+    #[must_use]
+    pub fn render(&self, output: Output) -> String {
+        match output {
+            Output::Json => {
+                serde_json::to_string_pretty(self).expect("a summary has only string keys and finite numbers")
+            }
+            Output::Human => self.to_table(),
+        }
+    }
+
+    fn to_table(&self) -> String {
+        let mut rows = vec![
+            ("target".to_owned(), self.target.clone()),
+            ("seed".to_owned(), self.seed.to_string()),
+            ("history".to_owned(), format!("{} to {}", self.from, self.to)),
+            ("orders".to_owned(), grouped(self.orders)),
+            ("rows".to_owned(), grouped(self.rows)),
+        ];
+        let by_table = self.rows_by_table.iter();
+        rows.extend(by_table.map(|(table, count)| (format!("  {table}"), grouped(*count))));
+        rows.extend([
+            ("objects".to_owned(), grouped(self.objects)),
+            ("bytes".to_owned(), grouped(self.bytes)),
+            ("elapsed".to_owned(), format!("{:.2} s", self.elapsed_s)),
+            ("rate".to_owned(), format!("{:.0} rows/s", self.rows_per_s)),
+        ]);
+        name_value_table(rows)
+    }
+}
+
+/// A table of names and values.
+pub(crate) fn name_value_table(rows: Vec<(String, String)>) -> String {
+    let mut table = Table::new();
+    table.load_style(UTF8_BORDERS_ONLY);
+    for (name, value) in rows {
+        let value = TableCell::new(value).set_alignment(CellAlignment::Right);
+        table.add_row([TableCell::new(name), value]);
+    }
+    table.to_string()
+}
+
+#[cfg(test)]
+mod tests;
