@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use events::{MAX_AHEAD_MS, Stream, Timestamp};
 
-use crate::args::{Output, RunArgs, SinkArg};
+use crate::args::{DeliveryArgs, Output, ReplayArgs, RunArgs, SinkArg};
 use crate::failure::Failure;
 use crate::files::check_path;
-use crate::generator::Config;
+use crate::generator::{Config, Mix};
+use crate::replay::{self, Recording};
 use crate::sink::Delivery;
 use crate::threshold::Threshold;
 
@@ -17,6 +18,8 @@ use crate::threshold::Threshold;
 pub struct Plan {
     /// What the events depend on.
     pub events: Config,
+    /// The recording that is replayed, if the events are not generated.
+    pub recording: Option<Recording>,
     /// When the run was started, whatever time its events have.
     pub began_at: Timestamp,
     /// How many events there are; `None`: until interrupted.
@@ -73,41 +76,66 @@ impl Plan {
                 "--duration is shorter than the time of one event at this --rate: make either larger",
             ));
         }
-        let files = [
-            ("--ledger", &delivery.ledger),
-            ("--summary-file", &delivery.summary_file),
-        ];
+        let events = Config {
+            seed: args.seed,
+            start,
+            rate: args.rate,
+            users: args.users,
+            products: args.products,
+            mix: args.mix,
+        };
+        Ok(Self {
+            count: match (args.events, due) {
+                (Some(events), Some(due)) => Some(events.min(due)),
+                (events, due) => events.or(due),
+            },
+            measure_freshness: args.measure_freshness,
+            ..Self::deliver(delivery, events, now)?
+        })
+    }
+
+    /// Checks the flags of a replay into a stream that were given at `now`.
+    pub fn replay(args: &ReplayArgs, recording: Recording, now: Timestamp) -> Result<Self, Failure> {
+        replay::check(args)?;
+        // Nothing is generated: these say so wherever they turn up.
+        let nothing = Config {
+            seed: 0,
+            start: now,
+            rate: 0,
+            users: 0,
+            products: 0,
+            mix: Mix::default(),
+        };
+        Ok(Self {
+            recording: Some(recording),
+            ..Self::deliver(&args.delivery, nothing, now)?
+        })
+    }
+
+    fn deliver(args: &DeliveryArgs, events: Config, now: Timestamp) -> Result<Self, Failure> {
+        let files = [("--ledger", &args.ledger), ("--summary-file", &args.summary_file)];
         for (flag, path) in files {
             path.as_deref().map_or(Ok(()), |path| check_path(flag, path))?;
         }
-        if delivery.ledger.is_some() && delivery.ledger == delivery.summary_file {
+        if args.ledger.is_some() && args.ledger == args.summary_file {
             return Err(Failure::usage(
                 "--ledger and --summary-file name the same file: name two",
             ));
         }
         Ok(Self {
             began_at: now,
-            events: Config {
-                seed: args.seed,
-                start,
-                rate: args.rate,
-                users: args.users,
-                products: args.products,
-                mix: args.mix,
-            },
-            count: match (args.events, due) {
-                (Some(events), Some(due)) => Some(events.min(due)),
-                (events, due) => events.or(due),
-            },
-            stage: delivery.stage.clone(),
-            sink: delivery.sink.clone(),
-            workers: usize::from(delivery.workers),
+            events,
+            recording: None,
+            count: None,
+            stage: args.stage.clone(),
+            sink: args.sink.clone(),
+            workers: usize::from(args.workers),
             delivery: Delivery::default(),
-            ledger: delivery.ledger.clone(),
-            summary_file: delivery.summary_file.clone(),
-            thresholds: delivery.threshold.clone(),
-            measure_freshness: args.measure_freshness,
-            output: delivery.output,
+            ledger: args.ledger.clone(),
+            summary_file: args.summary_file.clone(),
+            thresholds: args.threshold.clone(),
+            measure_freshness: false,
+            output: args.output,
         })
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::plan::Plan;
+use crate::replay::Replayed;
 use crate::threshold::{Measures, Outcome};
 
 /// The form of the JSON report.
@@ -20,8 +21,9 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Report {
     /// The form of this report.
     pub schema_version: u32,
-    /// The seed.
-    pub seed: u64,
+    /// The seed, if the events were generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// The deployment.
     pub stage: String,
     /// Where the events went.
@@ -50,8 +52,9 @@ pub struct Report {
     pub events_by_type: BTreeMap<EventType, u64>,
     /// From the start to the last settled event, and at least the length of the schedule.
     pub elapsed_s: f64,
-    /// Events due a second.
-    pub target_rate: u64,
+    /// Events due a second, if the events were generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_rate: Option<u64>,
     /// Events acknowledged a second.
     pub achieved_rate: f64,
     /// From the time an event was due to its acknowledgement.
@@ -59,6 +62,9 @@ pub struct Report {
     /// From the time a transaction happened until it was readable in the metrics, if measured.
     #[serde(flatten)]
     pub freshness: Option<Measured>,
+    /// The recording, if one was replayed.
+    #[serde(flatten)]
+    pub recording: Option<Replayed>,
     /// What became of the thresholds, if there were any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<Outcome>,
@@ -113,7 +119,7 @@ impl Report {
         let acknowledged = account.acknowledged_total();
         Self {
             schema_version: SCHEMA_VERSION,
-            seed: plan.events.seed,
+            seed: Some(plan.events.seed),
             stage: plan.stage.clone(),
             sink: plan.sink_name().to_owned(),
             start: plan.events.start,
@@ -128,7 +134,7 @@ impl Report {
             bytes: account.bytes,
             events_by_type: account.acknowledged.clone(),
             elapsed_s: rounded(elapsed_s),
-            target_rate: plan.events.rate,
+            target_rate: Some(plan.events.rate),
             achieved_rate: if elapsed_s > 0.0 {
                 rounded(acknowledged as f64 / elapsed_s)
             } else {
@@ -136,6 +142,7 @@ impl Report {
             },
             latency_ms: Quantiles::of_us(&account.latency_us),
             freshness: None,
+            recording: None,
             thresholds: Vec::new(),
         }
     }
@@ -174,10 +181,20 @@ impl Report {
             ]);
         };
         row("sink", format!("{} (stage {})", self.sink, self.stage));
-        row("seed", self.seed.to_string());
+        if let Some(seed) = self.seed {
+            row("seed", seed.to_string());
+        }
+        if let Some(recording) = &self.recording {
+            row("recording", format!("{} at {}", recording.file, recording.speed));
+            for (name, count) in recording.rejected.rows() {
+                row(&name, grouped(count));
+            }
+        }
         row("event time", format!("{} to {}", self.start, self.end));
         row("elapsed", format!("{:.2} s", self.elapsed_s));
-        row("target rate", format!("{} events/s", grouped(self.target_rate)));
+        if let Some(target_rate) = self.target_rate {
+            row("target rate", format!("{} events/s", grouped(target_rate)));
+        }
         row("achieved rate", format!("{:.1} events/s", self.achieved_rate));
         row("offered", grouped(self.offered));
         row("acknowledged", grouped(self.acknowledged));

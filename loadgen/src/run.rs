@@ -18,6 +18,7 @@ use crate::ledger::RunFacts;
 use crate::pacer::{Offered, Schedule, release};
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::replay::{Recording, Replayed};
 use crate::report::{Measured, Report};
 use crate::sink::preflight::Aws;
 use crate::sink::{Acked, Lanes, kinesis, local};
@@ -93,6 +94,9 @@ pub async fn run(plan: &Plan, host: Host) -> Result<Report, Failure> {
     progress.abort();
 
     let mut report = Report::new(plan, offered.get(), elapsed, &account);
+    if let Some(recording) = &plan.recording {
+        recording.enter(&mut report);
+    }
     let ended_at = plan
         .began_at
         .plus_ms(i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX));
@@ -106,6 +110,12 @@ pub async fn run(plan: &Plan, host: Host) -> Result<Report, Failure> {
     }
     helpers.iter().for_each(JoinHandle::abort);
     report.thresholds = judge(&plan.thresholds, &report.measures());
+    let json_on_stderr = stdout.is_none() && plan.output == Output::Json;
+    if let Some(bad_lines) = report.recording.as_ref().and_then(Replayed::told)
+        && !json_on_stderr
+    {
+        print(&mut stderr, &bad_lines)?;
+    }
     if control.cause() != Some(&Cause::PipeClosed) {
         let text = match plan.output {
             Output::Human => report.to_table(),
@@ -117,6 +127,7 @@ pub async fn run(plan: &Plan, host: Host) -> Result<Report, Failure> {
         write_summary(path, &report.to_json())?;
     }
     kept?;
+    plan.recording.as_ref().map_or(Ok(()), Recording::check_end)?;
     let errors_allowed = plan
         .thresholds
         .iter()
@@ -177,7 +188,7 @@ fn write_ledger(
         return Ok(());
     };
     let facts = RunFacts {
-        seed: report.seed,
+        seed: plan.events.seed,
         start: report.start,
         end: report.end,
         stage: report.stage.clone(),

@@ -4,6 +4,7 @@
 pub mod archive;
 mod input;
 mod lines;
+mod recording;
 mod speed;
 mod tally;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use events::{Event, MAX_EVENT_BYTES, Rejection, Rule, Timestamp};
 
 pub use self::input::{check, file_name, open};
+pub use self::recording::{Recording, Replayed};
 pub use self::speed::Speed;
 pub use self::tally::{BadLine, Rejected, SharedTally, Tally};
 

@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 use crate::cli::{check_refused, output, program, text};
 use crate::support::Folder;
 use events::Event;
+use loadgen::ledger::Ledger;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::Value;
 
@@ -162,4 +163,50 @@ fn wrong_usage_is_told_before_anything_is_read() {
         check_refused(&mut program(&format!("replay {flags}")), 2, &[part]);
     }
     assert!(!Path::new("out").exists());
+}
+
+#[test]
+fn a_recording_is_sent_in_its_order_and_its_form_and_bad_lines_are_told() {
+    let folder = Folder::new("replay-stream");
+    let (path, good) = recording(&folder);
+    let flags = format!("replay {} --speed max --sink stdout", path.display());
+    let output = program(&flags).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "bad lines are data, no failure");
+    assert_eq!(text(&output.stdout).lines().collect::<Vec<_>>(), good);
+    let (told, table) = text(&output.stderr).split_at(text(&output.stderr).find('┌').unwrap());
+    assert_eq!(told.lines().count(), 3);
+    assert!(
+        table.contains("rejected lines") && !table.contains("target rate"),
+        "{table}"
+    );
+
+    let output = program(&format!("{flags} --output json")).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stderr).unwrap();
+    check_rejected(&report);
+    assert_eq!(
+        (&report["acknowledged"], &report["speed"]),
+        (&500.into(), &"max".into())
+    );
+    assert_eq!(report["start"], "2020-01-02T03:59:57.000Z");
+    assert_eq!(
+        (&report["seed"], &report["target_rate"]),
+        (&Value::Null, &Value::Null)
+    );
+}
+
+#[test]
+fn a_replay_keeps_the_gaps_divided_by_its_speed() {
+    let folder = Folder::new("replay-speed");
+    let (path, _) = recording(&folder);
+    let flags = "--speed 10x --sink null --output json --threshold error_rate<=0%";
+    let ledger = folder.path("ledger.json");
+    let arguments = format!("replay {} {flags} --ledger {}", path.display(), ledger.display());
+    let output = program(&arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    check_told(&output, &path.display().to_string());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    // The last event came 4.99 s after the first: it can't have been sent sooner than a tenth of that.
+    assert!(report["elapsed_s"].as_f64().unwrap() >= 0.499, "{report}");
+    assert_eq!(report["thresholds"][0]["ok"], true);
+    assert_eq!(Ledger::read(&ledger).unwrap().acknowledged, 500);
 }
