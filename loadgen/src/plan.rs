@@ -8,7 +8,7 @@ use events::{MAX_AHEAD_MS, Stream, Timestamp};
 use crate::args::{Output, RunArgs, SinkArg};
 use crate::failure::Failure;
 use crate::generator::Config;
-use crate::sink::Delivery;
+use crate::sink::{AGGREGATE_BYTES, Delivery};
 
 /// A run that can be started.
 #[derive(Clone, Debug)]
@@ -23,10 +23,12 @@ pub struct Plan {
     pub stage: String,
     /// Where the events go.
     pub sink: SinkArg,
-    /// Lanes a stream.
+    /// Lanes for each stream.
     pub workers: usize,
     /// How the events are delivered.
     pub delivery: Delivery,
+    /// Whether a run that costs money is meant.
+    pub yes: bool,
     /// Where the ledger goes.
     pub ledger: Option<PathBuf>,
     /// Whether freshness is measured.
@@ -86,11 +88,21 @@ impl Plan {
             stage: args.stage.clone(),
             sink: args.sink.clone(),
             workers: usize::from(args.workers),
-            delivery: Delivery::default(),
+            delivery: Delivery {
+                aggregate_bytes: args.aggregate.then_some(AGGREGATE_BYTES),
+                ..Delivery::default()
+            },
+            yes: args.yes,
             ledger: args.ledger.clone(),
             measure_freshness: args.measure_freshness,
             output: args.output,
         })
+    }
+
+    /// When the last record is due, after the start of the run, if the schedule has an end.
+    #[must_use]
+    pub fn schedule_end(&self) -> Option<Duration> {
+        self.count.map(|count| self.events.due(count.saturating_sub(1)))
     }
 
     /// The name of a stream in this deployment.

@@ -14,6 +14,7 @@ use crate::args::{Cli, Command, RunArgs, SalesArgs, SinkArg, VerifyArgs};
 use crate::deployment::Deployment;
 use crate::failure::Failure;
 use crate::freshness;
+use crate::generator::Generator;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::run::{Host, print, run};
@@ -91,7 +92,8 @@ async fn start(args: &RunArgs) -> Result<(), Failure> {
         interrupts,
         freshness,
     };
-    run(&plan, host).await.map(drop)
+    let source = Generator::new(plan.events, plan.count);
+    run(&plan, source, host).await.map(drop)
 }
 
 async fn aws() -> Result<Aws, Failure> {
