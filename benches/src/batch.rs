@@ -108,7 +108,7 @@ fn sale(rng: &mut ChaCha8Rng) -> anyhow::Result<Sale> {
     let lines: Vec<Line> = (0..one_of(&LINES, rng))
         .map(|_| Line {
             product_id: rng.random_range(1..50_000),
-            category: one_of(&CATEGORIES, rng).to_owned(),
+            category: one_of(&CATEGORIES, rng).into(),
             quantity: rng.random_range(1..5),
             unit_price_minor: rng.random_range(199..50_000),
         })
@@ -123,7 +123,7 @@ fn sale(rng: &mut ChaCha8Rng) -> anyhow::Result<Sale> {
         shipping_minor,
         tax_minor,
         total_minor: goods_minor - discount_minor + shipping_minor + tax_minor,
-        currency: events::CURRENCY.to_owned(),
+        currency: events::CURRENCY.into(),
         payment_method: one_of(PaymentMethod::ALL, rng),
     })
 }

@@ -144,6 +144,14 @@ pub struct DeliveryArgs {
     #[arg(long, value_name = "SINK", default_value = "kinesis")]
     pub sink: SinkArg,
 
+    /// Pack records into the KPL's aggregates, one shard's at a time: many events in one stream record.
+    #[arg(long)]
+    pub aggregate: bool,
+
+    /// Send more than 5,000 events a second to an endpoint that is not on this machine, which costs money.
+    #[arg(long)]
+    pub yes: bool,
+
     /// Write what was acknowledged, down to the cent, to this JSON file.
     #[arg(long, value_name = "PATH")]
     pub ledger: Option<PathBuf>,

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use events::{MAX_AHEAD_MS, Stream, Timestamp};
 
-use crate::args::{DeliveryArgs, Output, ReplayArgs, RunArgs, SinkArg};
+use crate::args::{DeliveryArgs, Output, RunArgs, SinkArg};
 use crate::failure::Failure;
 use crate::files::check_path;
 use crate::generator::{Config, Mix};
-use crate::replay::{self, Recording};
-use crate::sink::Delivery;
+use crate::replay::Recording;
+use crate::sink::{AGGREGATE_BYTES, Delivery};
 use crate::threshold::Threshold;
 
 /// A run that can be started.
@@ -28,10 +28,12 @@ pub struct Plan {
     pub stage: String,
     /// Where the events go.
     pub sink: SinkArg,
-    /// Lanes a stream.
+    /// Lanes for each stream.
     pub workers: usize,
     /// How the events are delivered.
     pub delivery: Delivery,
+    /// Whether a run that costs money is meant.
+    pub yes: bool,
     /// Where the ledger goes.
     pub ledger: Option<PathBuf>,
     /// Where the JSON report goes as well.
@@ -95,8 +97,7 @@ impl Plan {
     }
 
     /// Checks the flags of a replay into a stream that were given at `now`.
-    pub fn replay(args: &ReplayArgs, recording: Recording, now: Timestamp) -> Result<Self, Failure> {
-        replay::check(args)?;
+    pub fn replay(args: &DeliveryArgs, recording: Recording, now: Timestamp) -> Result<Self, Failure> {
         // Nothing is generated: these say so wherever they turn up.
         let nothing = Config {
             seed: 0,
@@ -108,7 +109,7 @@ impl Plan {
         };
         Ok(Self {
             recording: Some(recording),
-            ..Self::deliver(&args.delivery, nothing, now)?
+            ..Self::deliver(args, nothing, now)?
         })
     }
 
@@ -130,13 +131,23 @@ impl Plan {
             stage: args.stage.clone(),
             sink: args.sink.clone(),
             workers: usize::from(args.workers),
-            delivery: Delivery::default(),
+            delivery: Delivery {
+                aggregate_bytes: args.aggregate.then_some(AGGREGATE_BYTES),
+                ..Delivery::default()
+            },
+            yes: args.yes,
             ledger: args.ledger.clone(),
             summary_file: args.summary_file.clone(),
             thresholds: args.threshold.clone(),
             measure_freshness: false,
             output: args.output,
         })
+    }
+
+    /// When the last record is due, after the start of the run, if the schedule has an end.
+    #[must_use]
+    pub fn schedule_end(&self) -> Option<Duration> {
+        self.count.map(|count| self.events.due(count.saturating_sub(1)))
     }
 
     /// The name of a stream in this deployment.

@@ -21,11 +21,12 @@ use crate::deployment::Deployment;
 use crate::failure::Failure;
 use crate::files::write_summary;
 use crate::freshness;
+use crate::generator::Generator;
 use crate::ledger::Ledger;
 use crate::manual::{completions, man};
 use crate::plan::Plan;
 use crate::replay::archive::{self, ArchiveReport};
-use crate::replay::{self, Replay, SharedTally, Speed};
+use crate::replay::{self, Recording, Replay, SharedTally, Speed};
 use crate::run::{Host, print, run};
 use crate::sales::SalesReport;
 use crate::schema::schema;
@@ -93,8 +94,16 @@ async fn command(command: Command) -> Result<(), Failure> {
 }
 
 async fn start(args: &RunArgs) -> Result<(), Failure> {
-    let mut interrupts = interrupts(SENDS_ON)?;
     let plan = Plan::new(args, now())?;
+    let source = Generator::new(plan.events, plan.count);
+    send(&plan, source, interrupts(SENDS_ON)?).await
+}
+
+async fn send(
+    plan: &Plan,
+    source: impl Source,
+    mut interrupts: UnboundedReceiver<()>,
+) -> Result<(), Failure> {
     let aws = match plan.sink {
         SinkArg::Kinesis => tokio::select! {
             aws = aws() => Some(aws?),
@@ -116,7 +125,7 @@ async fn start(args: &RunArgs) -> Result<(), Failure> {
         interrupts,
         freshness,
     };
-    run(&plan, host).await.map(drop)
+    run(plan, source, host).await.map(drop)
 }
 
 async fn again(args: &ReplayArgs) -> Result<(), Failure> {
@@ -136,7 +145,17 @@ async fn again(args: &ReplayArgs) -> Result<(), Failure> {
             let source_name = format!("replay-{}", began_at.as_ms());
             into_archive(args, source, &tally, &source_name, interrupts).await
         }
-        ReplayTo::Stream => Err(Failure::usage("not yet")),
+        ReplayTo::Stream => {
+            let speed = args.speed.unwrap_or(Speed::Times(1.0));
+            let source = Replay::new(reader, speed, began_at, elapsed);
+            let recording = Recording {
+                file: replay::file_name(&args.file),
+                speed,
+                tally: source.tally(),
+            };
+            let plan = Plan::replay(&args.delivery, recording, began_at)?;
+            send(&plan, source, interrupts).await
+        }
     }
 }
 

@@ -54,9 +54,9 @@ fn outcomes(data: &[u8]) -> Vec<Option<Rule>> {
 #[test]
 fn plain_and_aggregated_records_mix_and_keep_their_order() {
     let mut aggregate = kpl::Aggregator::default();
-    aggregate.add("2", json_of(2));
-    aggregate.add("3", b"not json".to_vec());
-    aggregate.add("4", json_of(4));
+    aggregate.add("2", None, &json_of(2));
+    aggregate.add("3", None, b"not json");
+    aggregate.add("4", None, &json_of(4));
     let records = [
         record("shardId-0", "8", &json_of(1)),
         record("shardId-0", "9", &aggregate.finish()),

@@ -2,6 +2,7 @@
 //!
 //! A field's documentation is also its description in the published JSON Schema.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -20,7 +21,8 @@ pub struct Event {
 }
 
 /// The fields that every event has.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[cfg_attr(test, derive(Serialize))]
 pub struct Envelope {
     /// UUID (version 7) of the event. The same id sent twice is one event.
     pub event_id: Uuid,
@@ -36,9 +38,9 @@ pub struct Envelope {
     pub device: Device,
 }
 
-/// What happened, by event type. Serializes as the fields beside the envelope.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
+/// What happened, by event type.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(test, derive(Serialize), serde(untagged))]
 pub enum Body {
     /// A product's page was seen.
     ProductView(ProductView),
@@ -63,46 +65,51 @@ pub enum Body {
 }
 
 /// A product's page was seen.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[cfg_attr(test, derive(Serialize))]
 pub struct ProductView {
     /// The product seen. At most 2^63 − 1.
     pub product_id: u64,
     /// Its category.
-    pub category: String,
+    pub category: Cow<'static, str>,
     /// Its price then, in minor units.
     pub price_minor: i64,
 }
 
 /// The shop was searched.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[cfg_attr(test, derive(Serialize))]
 pub struct Search {
     /// What the shopper typed.
-    pub query: String,
+    pub query: Cow<'static, str>,
     /// How many products were found. At most 2^63 − 1.
     pub results: u64,
 }
 
 /// A listing was narrowed.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[cfg_attr(test, derive(Serialize))]
 pub struct Filter {
     /// The filters in force, by name.
     pub filters: BTreeMap<String, String>,
 }
 
 /// Products were put side by side.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[cfg_attr(test, derive(Serialize))]
 pub struct Compare {
     /// The products compared. Each at most 2^63 − 1.
     pub product_ids: Vec<u64>,
 }
 
 /// A quantity of one product at one price.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[cfg_attr(test, derive(Serialize))]
 pub struct Line {
     /// The product. At most 2^63 − 1.
     pub product_id: u64,
     /// Its category.
-    pub category: String,
+    pub category: Cow<'static, str>,
     /// How many; at least 1.
     pub quantity: i64,
     /// The price of one, in minor units.
@@ -110,7 +117,8 @@ pub struct Line {
 }
 
 /// A change of one product in a cart. For `cart_update` the quantity is the new one, else what was added or removed.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[cfg_attr(test, derive(Serialize))]
 pub struct CartLine {
     /// The cart.
     pub cart_id: Uuid,
@@ -120,7 +128,8 @@ pub struct CartLine {
 }
 
 /// The shopper went to the till.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[cfg_attr(test, derive(Serialize))]
 pub struct Checkout {
     /// The cart.
     pub cart_id: Uuid,
@@ -131,7 +140,8 @@ pub struct Checkout {
 }
 
 /// An order that was paid, or the part of it that is paid back. All amounts are in minor units and at least 0.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[cfg_attr(test, derive(Serialize))]
 pub struct Sale {
     /// UUID of this transaction.
     pub transaction_id: Uuid,
@@ -149,13 +159,14 @@ pub struct Sale {
     pub total_minor: i64,
     /// The reporting currency, `USD`.
     #[schemars(extend("const" = "USD"))]
-    pub currency: String,
+    pub currency: Cow<'static, str>,
     /// How it was paid.
     pub payment_method: PaymentMethod,
 }
 
 /// An order, or a part of it, was paid back.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[cfg_attr(test, derive(Serialize))]
 pub struct Refund {
     /// The purchase that is refunded.
     pub refunded_transaction_id: Uuid,

@@ -14,6 +14,7 @@
 
 mod country;
 mod event;
+mod json;
 mod rules;
 mod schema;
 mod time;

@@ -2,7 +2,6 @@
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::event::{
@@ -10,8 +9,9 @@ use crate::event::{
 };
 use crate::{MAX_AMOUNT_MINOR, MAX_QUANTITY, MAX_TEXT_CHARS, SCHEMA_VERSION};
 
-/// An event as one flat object. Only its schema is of use.
-#[derive(Serialize, JsonSchema)]
+/// An event as one flat object.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is of use")]
 struct Document<B> {
     #[serde(flatten)]
     envelope: Envelope,

@@ -1,4 +1,4 @@
-//! Events as JSON: one flat object each, written by `to_json`, read by `decode`.
+//! Events from JSON: one flat object each, read by `decode`.
 //!
 //! Reading goes through one struct in which every field may be missing: a single pass over the bytes, whatever the type of
 //! event, and a missing or misspelt value is reported by name. Fields that the contract doesn't know are passed over, so
@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::event::{
@@ -17,29 +17,7 @@ use crate::event::{
 use crate::rules::{MAX_EVENT_BYTES, Rejection, Rule};
 use crate::{CURRENCY, SCHEMA_VERSION, Timestamp};
 
-#[derive(Serialize)]
-struct Written<'a> {
-    schema_version: u16,
-    event_type: EventType,
-    #[serde(flatten)]
-    envelope: &'a Envelope,
-    #[serde(flatten)]
-    body: &'a Body,
-}
-
 impl Event {
-    /// Appends the event to `out` as one JSON object, without a line break.
-    pub fn to_json(&self, out: &mut Vec<u8>) {
-        let written = Written {
-            schema_version: SCHEMA_VERSION,
-            event_type: self.event_type(),
-            envelope: &self.envelope,
-            body: &self.body,
-        };
-        serde_json::to_writer(out, &written)
-            .expect("an event has only string keys, and a Vec takes every write");
-    }
-
     /// Reads an event that came on `stream` and arrived at `arrived_at`, and checks it against every rule.
     pub fn decode(stream: Stream, bytes: &[u8], arrived_at: Timestamp) -> Result<Self, Rejection> {
         let event = Self::parse(bytes)?;
@@ -99,9 +77,9 @@ struct Wire<'a> {
     #[serde(borrow)]
     device: Option<Cow<'a, str>>,
     product_id: Option<Id>,
-    category: Option<String>,
+    category: Option<Cow<'static, str>>,
     price_minor: Option<i64>,
-    query: Option<String>,
+    query: Option<Cow<'static, str>>,
     results: Option<Id>,
     filters: Option<BTreeMap<String, String>>,
     product_ids: Option<Vec<Id>>,
@@ -126,7 +104,7 @@ struct Wire<'a> {
 #[derive(Deserialize)]
 struct WireLine {
     product_id: Id,
-    category: String,
+    category: Cow<'static, str>,
     quantity: i64,
     unit_price_minor: i64,
 }
@@ -253,7 +231,7 @@ impl Wire<'_> {
             shipping_minor: need!(wire.shipping_minor),
             tax_minor: need!(wire.tax_minor),
             total_minor: need!(wire.total_minor),
-            currency: currency.into_owned(),
+            currency: CURRENCY.into(),
             payment_method: PaymentMethod::from_name(&method)
                 .ok_or_else(|| unknown(Rule::UnknownPaymentMethod, &method, PaymentMethod::ALL))?,
         })

@@ -5,17 +5,23 @@
 //!
 //! ```
 //! let mut aggregate = kpl::Aggregator::default();
-//! aggregate.add("42", b"{}".to_vec());
+//! aggregate.add("42", None, b"{}");
 //! let record = aggregate.finish();
-//! assert_eq!(kpl::decode(&record)?, Some(vec![kpl::UserRecord { partition_key: "42".into(), data: b"{}".to_vec() }]));
+//! let user_record =
+//!     kpl::UserRecord { partition_key: "42".into(), explicit_hash_key: None, data: b"{}".to_vec() };
+//! assert_eq!(kpl::decode(&record)?, Some(vec![user_record]));
 //! assert_eq!(kpl::decode(b"a plain record")?, None);
 //! # Ok::<(), kpl::Corrupt>(())
 //! ```
 
-use std::collections::HashMap;
+mod aggregator;
+mod shards;
 
 use md5::{Digest, Md5};
 use prost::Message;
+
+pub use aggregator::Aggregator;
+pub use shards::{ShardMap, hash_key};
 
 /// The first bytes of every aggregated record.
 pub const MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
@@ -47,6 +53,8 @@ struct Record {
 pub struct UserRecord {
     /// The key that it was sent with.
     pub partition_key: String,
+    /// The hash key that was set instead of the partition key's MD5: a decimal number.
+    pub explicit_hash_key: Option<String>,
     /// What was sent.
     pub data: Vec<u8>,
 }
@@ -63,9 +71,11 @@ pub enum Corrupt {
     /// The checksum is right and the message is none.
     #[error("an aggregated record does not hold its protobuf message: {0}")]
     Message(#[from] prost::DecodeError),
-    /// A record refers to a partition key that is not in the table.
-    #[error("an aggregated record's table of {keys} partition keys has no number {index}")]
-    PartitionKey {
+    /// A record refers to a key that is not in its table.
+    #[error("an aggregated record's table of {keys} {table} has no number {index}")]
+    DanglingKey {
+        /// The table: `partition keys` or `explicit hash keys`.
+        table: &'static str,
         /// The number that the record names.
         index: u64,
         /// The length of the table.
@@ -85,21 +95,17 @@ pub fn decode(record: &[u8]) -> Result<Option<Vec<UserRecord>>, Corrupt> {
         return Err(Corrupt::Checksum);
     }
     let AggregatedRecord {
-        partition_key_table: keys,
+        partition_key_table,
+        explicit_hash_key_table,
         records,
-        ..
     } = AggregatedRecord::decode(message)?;
     let user_record = |record: Record| {
-        let index = record.partition_key_index;
-        let key = usize::try_from(index).ok().and_then(|index| keys.get(index));
-        let partition_key = key
-            .ok_or(Corrupt::PartitionKey {
-                index,
-                keys: keys.len(),
-            })?
-            .clone();
+        let hash_key = record.explicit_hash_key_index;
         Ok(UserRecord {
-            partition_key,
+            partition_key: key(&partition_key_table, record.partition_key_index, "partition keys")?,
+            explicit_hash_key: hash_key
+                .map(|index| key(&explicit_hash_key_table, index, "explicit hash keys"))
+                .transpose()?,
             data: record.data,
         })
     };
@@ -110,37 +116,13 @@ pub fn decode(record: &[u8]) -> Result<Option<Vec<UserRecord>>, Corrupt> {
         .map(Some)
 }
 
-/// Collects user records into one aggregated record.
-#[derive(Debug, Default)]
-pub struct Aggregator {
-    message: AggregatedRecord,
-    key_indices: HashMap<String, u64>,
-}
-
-impl Aggregator {
-    /// Adds a record with its partition key.
-    pub fn add(&mut self, partition_key: &str, data: Vec<u8>) {
-        let keys = &mut self.message.partition_key_table;
-        let index = *self
-            .key_indices
-            .entry(partition_key.to_owned())
-            .or_insert_with(|| {
-                keys.push(partition_key.to_owned());
-                keys.len() as u64 - 1
-            });
-        self.message.records.push(Record {
-            partition_key_index: index,
-            explicit_hash_key_index: None,
-            data,
-        });
-    }
-
-    /// The record to send.
-    #[must_use]
-    pub fn finish(self) -> Vec<u8> {
-        let message = self.message.encode_to_vec();
-        [MAGIC.as_slice(), &message, Md5::digest(&message).as_slice()].concat()
-    }
+fn key(keys: &[String], index: u64, table: &'static str) -> Result<String, Corrupt> {
+    let key = usize::try_from(index).ok().and_then(|index| keys.get(index));
+    key.cloned().ok_or(Corrupt::DanglingKey {
+        table,
+        index,
+        keys: keys.len(),
+    })
 }
 
 #[cfg(test)]
@@ -149,20 +131,8 @@ mod tests {
 
     use super::*;
 
-    /// An aggregate of `("k", "hello")` as Amazon's libraries write it, byte for byte.
-    const PUBLISHED: &[u8] = b"\xf3\x89\x9a\xc2\x0a\x01k\x1a\x09\x08\x00\x1a\x05hello";
-
     fn framed(message: &[u8]) -> Vec<u8> {
         [&MAGIC, message, Md5::digest(message).as_slice()].concat()
-    }
-
-    #[test]
-    fn the_frame_is_the_published_one() {
-        let mut aggregate = Aggregator::default();
-        aggregate.add("k", b"hello".to_vec());
-        let record = aggregate.finish();
-        assert_eq!(&record[..record.len() - DIGEST_BYTES], PUBLISHED);
-        assert_eq!(record, framed(&PUBLISHED[4..]));
     }
 
     #[test]
@@ -170,31 +140,36 @@ mod tests {
         assert_eq!(decode(&MAGIC), Err(Corrupt::Truncated(4)));
         assert_eq!(decode(&[&MAGIC[..], &[0; 20]].concat()), Err(Corrupt::Checksum));
         assert!(matches!(decode(&framed(b"\xff\xff")), Err(Corrupt::Message(_))));
-        let dangling = AggregatedRecord {
-            records: vec![Record {
-                partition_key_index: 3,
-                ..Record::default()
-            }],
-            ..AggregatedRecord::default()
+    }
+
+    #[test]
+    fn a_key_that_is_in_no_table_is_named() {
+        let decoded = |record: Record| {
+            let message = AggregatedRecord {
+                partition_key_table: vec!["k".to_owned()],
+                explicit_hash_key_table: Vec::new(),
+                records: vec![record],
+            };
+            decode(&framed(&message.encode_to_vec())).map_err(|corrupt| corrupt.to_string())
         };
-        assert_eq!(
-            decode(&framed(&dangling.encode_to_vec())),
-            Err(Corrupt::PartitionKey { index: 3, keys: 0 })
-        );
+        let dangling = |table: &str, index: u64| {
+            Err(format!(
+                "an aggregated record's table of {table} has no number {index}"
+            ))
+        };
+        let record = Record {
+            partition_key_index: 3,
+            ..Record::default()
+        };
+        assert_eq!(decoded(record), dangling("1 partition keys", 3));
+        let record = Record {
+            explicit_hash_key_index: Some(0),
+            ..Record::default()
+        };
+        assert_eq!(decoded(record), dangling("0 explicit hash keys", 0));
     }
 
     proptest! {
-        #[test]
-        fn what_is_aggregated_comes_back_in_order(
-            records in proptest::collection::vec(("[a-c]{1,2}", proptest::collection::vec(any::<u8>(), 0..40)), 0..40),
-        ) {
-            let mut aggregate = Aggregator::default();
-            records.iter().for_each(|(key, data)| aggregate.add(key, data.clone()));
-            let expected: Vec<UserRecord> =
-                records.into_iter().map(|(partition_key, data)| UserRecord { partition_key, data }).collect();
-            prop_assert_eq!(decode(&aggregate.finish()), Ok(Some(expected)));
-        }
-
         #[test]
         fn decoding_any_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode(&bytes);
@@ -204,7 +179,7 @@ mod tests {
         #[test]
         fn a_flipped_bit_is_noticed(at in any::<proptest::sample::Index>(), bit in 0..8_u8) {
             let mut aggregate = Aggregator::default();
-            aggregate.add("key", b"some data".to_vec());
+            aggregate.add("key", None, b"some data");
             let whole = aggregate.finish();
             let mut damaged = whole.clone();
             damaged[at.index(whole.len())] ^= 1 << bit;

@@ -167,7 +167,7 @@ fn record(rng: &mut ChaCha8Rng, sent: &[Event], user_id: u64, n: usize, arrived_
     let mut aggregate = kpl::Aggregator::default();
     user_records
         .into_iter()
-        .for_each(|bytes| aggregate.add(&user_id.to_string(), bytes));
+        .for_each(|bytes| aggregate.add(&user_id.to_string(), None, &bytes));
     let mut data = aggregate.finish();
     if rng.random_bool(0.1) {
         data[5] ^= 0xFF;

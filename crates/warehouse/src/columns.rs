@@ -55,7 +55,7 @@ impl<'a> Table<'a> {
                 _ => None,
             }),
             self.text(|row| match &row.event.body {
-                Body::ProductView(view) => Some(view.category.as_str()),
+                Body::ProductView(view) => Some(&*view.category),
                 _ => None,
             }),
             self.number(|event| match &event.body {
@@ -63,7 +63,7 @@ impl<'a> Table<'a> {
                 _ => None,
             }),
             self.text(|row| match &row.event.body {
-                Body::Search(search) => Some(search.query.as_str()),
+                Body::Search(search) => Some(&*search.query),
                 _ => None,
             }),
             self.number(|event| match &event.body {
@@ -79,7 +79,7 @@ impl<'a> Table<'a> {
         vec![
             self.text(|row| cart_id(row.event).map(|id| id.to_string())),
             self.number(|event| cart_line(event).map(|cart| id(cart.line.product_id))),
-            self.text(|row| cart_line(row.event).map(|cart| cart.line.category.as_str())),
+            self.text(|row| cart_line(row.event).map(|cart| &*cart.line.category)),
             self.number(|event| cart_line(event).map(|cart| cart.line.quantity)),
             self.number(|event| cart_line(event).map(|cart| cart.line.unit_price_minor)),
             self.lines(|event| match &event.body {
@@ -107,7 +107,7 @@ impl<'a> Table<'a> {
             amount(|sale| sale.shipping_minor),
             amount(|sale| sale.tax_minor),
             amount(|sale| sale.total_minor),
-            self.text(|row| row.event.sale().map(|sale| sale.currency.as_str())),
+            self.text(|row| row.event.sale().map(|sale| &*sale.currency)),
             self.text(|row| row.event.sale().map(|sale| sale.payment_method.as_str())),
         ]
     }

@@ -90,7 +90,7 @@ impl Product {
     pub(super) fn line(self, quantity: i64) -> Line {
         Line {
             product_id: self.id,
-            category: self.category.to_owned(),
+            category: self.category.into(),
             quantity,
             unit_price_minor: self.price_minor,
         }

@@ -106,7 +106,7 @@ impl<'a> Visit<'a> {
             0..68 => self.view(dice),
             68..84 => {
                 let category = category(dice);
-                let query = format!("{} {category}", dice.pick(ADJECTIVES));
+                let query = format!("{} {category}", dice.pick(ADJECTIVES)).into();
                 Body::Search(Search {
                     query,
                     results: dice.skewed(self.products / 10),
@@ -145,7 +145,7 @@ impl<'a> Visit<'a> {
         self.seen.push(product);
         Body::ProductView(ProductView {
             product_id: product.id,
-            category: product.category.to_owned(),
+            category: product.category.into(),
             price_minor: product.price_minor,
         })
     }
@@ -231,7 +231,7 @@ impl<'a> Visit<'a> {
             shipping_minor: shipping,
             tax_minor: tax,
             total_minor: goods - discount + shipping + tax,
-            currency: CURRENCY.to_owned(),
+            currency: CURRENCY.into(),
             payment_method: payment(dice),
         }
     }

@@ -31,9 +31,7 @@ impl Recording {
     pub fn enter(&self, report: &mut Report) {
         let tally = self.tally.lock();
         (report.seed, report.target_rate) = (None, None);
-        if let Some((earliest, latest)) = tally.occurred {
-            (report.start, report.end) = (earliest, latest);
-        }
+        report.start = tally.earliest.unwrap_or(report.start);
         report.recording = Some(Replayed {
             file: self.file.clone(),
             speed: self.speed.to_string(),

@@ -18,8 +18,8 @@ const MAX_DETAIL: usize = 300;
 /// What became of the lines so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
-    /// The earliest and the latest time of the valid events.
-    pub occurred: Option<(Timestamp, Timestamp)>,
+    /// The earliest time of the valid events.
+    pub earliest: Option<Timestamp>,
     /// The lines that were no valid events.
     pub rejected: Rejected,
     /// What ended the reading before the end: at which line, and why.
@@ -62,8 +62,10 @@ impl SharedTally {
 
 impl Tally {
     pub(super) fn accept(&mut self, occurred_at: Timestamp) {
-        let (earliest, latest) = self.occurred.unwrap_or((occurred_at, occurred_at));
-        self.occurred = Some((earliest.min(occurred_at), latest.max(occurred_at)));
+        self.earliest = Some(
+            self.earliest
+                .map_or(occurred_at, |earliest| earliest.min(occurred_at)),
+        );
     }
 
     pub(super) fn reject(&mut self, line: u64, rejection: &Rejection) {

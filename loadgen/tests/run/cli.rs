@@ -100,8 +100,10 @@ fn the_json_report_has_its_fields() {
             .cloned()
             .collect::<BTreeSet<_>>()
     };
-    let expected = "schema_version seed stage sink start end offered acknowledged failed uncertain failures_by_code retried \
-                    possible_duplicates bytes events_by_type elapsed_s target_rate achieved_rate latency_ms";
+    let expected = "schema_version seed stage sink start end offered acknowledged failed dropped uncertain failures_by_code \
+                    calls attempts retried possible_duplicates bytes wire_bytes events_by_type duplicates_sent bad_sent \
+                    elapsed_s target_rate achieved_rate start_lateness_ms blocked_s largest_backlog_bytes latency_ms \
+                    shards hottest_shards";
     assert_eq!(
         keys(&report),
         expected.split_whitespace().map(str::to_owned).collect()

@@ -24,9 +24,7 @@ fn purchase(user_id: u64) -> Vec<u8> {
 
 fn aggregate(records: &[&[u8]]) -> Vec<u8> {
     let mut aggregate = kpl::Aggregator::default();
-    records
-        .iter()
-        .for_each(|record| aggregate.add("1", record.to_vec()));
+    records.iter().for_each(|record| aggregate.add("1", None, record));
     aggregate.finish()
 }
 
