@@ -106,5 +106,5 @@ pub(crate) fn generator(events: u64) -> anyhow::Result<Generator> {
         bail!("`loadgen run` is no longer a run");
     };
     let plan = Plan::new(&args, start)?;
-    Ok(Generator::new(plan.events, plan.limit))
+    Ok(plan.generation().context("a run generates")?.source())
 }

@@ -1,14 +1,13 @@
-//! What became of the events of one worker: each is acknowledged or failed once, and until then in flight.
+//! What became of the records: each is acknowledged or failed once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use events::EventType;
+use events::{EventType, Stream};
 use hdrhistogram::Histogram;
 
-use crate::generator::Planned;
 use crate::ledger::Books;
-use crate::source::Content;
+use crate::sink::{Kind, Note};
 
 /// The longest latency told apart from longer ones.
 const MAX_LATENCY: Duration = Duration::from_hours(4);
@@ -20,25 +19,77 @@ pub fn latencies_us() -> Histogram<u64> {
     Histogram::new_with_bounds(1, max_us, 3).expect("the bounds and digits are ones that it takes")
 }
 
-/// Counts, latencies and, if wanted, the books of the events settled so far.
+/// A time in microseconds.
+#[must_use]
+pub fn as_us(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Counts, latencies and, if wanted, the books of the records settled so far.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Events acknowledged, by type.
-    pub acknowledged: BTreeMap<EventType, u64>,
-    /// Events given up, by error code.
+    /// Events acknowledged for the first time, by type.
+    pub events_by_type: BTreeMap<EventType, u64>,
+    /// Acknowledged events that had been sent before, on purpose.
+    pub duplicates: u64,
+    /// Acknowledged records that break the contract, on purpose.
+    pub bad: u64,
+    /// Records given up, by error code.
     pub failed: BTreeMap<String, u64>,
     /// Those of the failed that may be in the stream all the same.
     pub uncertain: u64,
-    /// Events sent again, each time counted.
+    /// Records sent again, each time counted.
     pub retried: u64,
-    /// Events acknowledged after an answer for them was lost: they may be in the stream twice.
+    /// Records acknowledged after an answer for them was lost: they may be in the stream twice.
     pub possible_duplicates: u64,
-    /// JSON of acknowledged events, in bytes.
+    /// JSON of acknowledged records, in bytes.
     pub bytes: u64,
+    /// Calls made.
+    pub calls: u64,
+    /// Entries of those calls: records or aggregates, each attempt counted.
+    pub attempts: u64,
+    /// Data and keys of those entries, in bytes.
+    pub wire_bytes: u64,
+    /// What each shard took.
+    pub shards: BTreeMap<Stream, BTreeMap<String, ShardCount>>,
     /// From due to acknowledged, in microseconds.
     pub latency_us: Histogram<u64>,
+    /// All that is settled.
+    pub settled: Settled,
     /// For the ledger.
     pub books: Option<Books>,
+}
+
+/// Records that are settled, and what they took in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// How many.
+    pub records: u64,
+    /// What they took.
+    pub bytes: u64,
+}
+
+/// What a shard took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShardCount {
+    /// Stream records: an aggregate is one.
+    pub records: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Data and keys, in bytes.
+    pub bytes: u64,
+    /// Entries refused because the shard's throughput was used up.
+    pub throttled: u64,
+}
+
+impl ShardCount {
+    /// Adds what came later.
+    pub fn add(&mut self, more: Self) {
+        self.records += more.records;
+        self.events += more.events;
+        self.bytes += more.bytes;
+        self.throttled += more.throttled;
+    }
 }
 
 impl Account {
@@ -46,70 +97,76 @@ impl Account {
     #[must_use]
     pub fn new(with_books: bool) -> Self {
         Self {
-            acknowledged: BTreeMap::new(),
+            events_by_type: BTreeMap::new(),
+            duplicates: 0,
+            bad: 0,
             failed: BTreeMap::new(),
             uncertain: 0,
             retried: 0,
             possible_duplicates: 0,
             bytes: 0,
+            calls: 0,
+            attempts: 0,
+            wire_bytes: 0,
+            shards: BTreeMap::new(),
             latency_us: latencies_us(),
+            settled: Settled::default(),
             books: with_books.then(Books::default),
         }
     }
 
-    /// Settles an event as acknowledged, `latency` after it was due.
-    pub fn acknowledge(&mut self, planned: &Planned, bytes: usize, latency: Duration) {
-        *self.acknowledged.entry(planned.event.event_type()).or_default() += 1;
-        self.bytes += bytes as u64;
+    /// Settles a record as acknowledged at `now`, on the clock that it was due on.
+    pub fn acknowledge(&mut self, note: &Note, now: Duration) {
+        match note.kind {
+            Kind::Event(event_type) => *self.events_by_type.entry(event_type).or_default() += 1,
+            Kind::Again => self.duplicates += 1,
+            Kind::Bad => self.bad += 1,
+        }
+        self.bytes += u64::from(note.json_bytes);
         self.latency_us
-            .saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
-        if let Some(books) = &mut self.books {
-            books.acknowledge(&Content::Event(planned.clone()));
+            .saturating_record(as_us(now.saturating_sub(note.due)));
+        self.settle(note);
+        if let (Some(books), Some(content)) = (&mut self.books, &note.content) {
+            books.acknowledge(content);
         }
     }
 
-    /// Settles an event as given up.
-    pub fn fail(&mut self, planned: &Planned, code: &str, uncertain: bool) {
+    /// Settles a record as given up.
+    pub fn fail(&mut self, note: &Note, code: &str, uncertain: bool) {
         match self.failed.get_mut(code) {
             Some(count) => *count += 1,
             None => drop(self.failed.insert(code.to_owned(), 1)),
         }
         self.uncertain += u64::from(uncertain);
-        if let Some(books) = &mut self.books {
-            books.fail(&Content::Event(planned.clone()));
+        self.settle(note);
+        if let (Some(books), Some(content)) = (&mut self.books, &note.content) {
+            books.fail(content);
         }
     }
 
-    /// Events acknowledged.
-    #[must_use]
-    pub fn acknowledged_total(&self) -> u64 {
-        self.acknowledged.values().sum()
+    fn settle(&mut self, note: &Note) {
+        self.settled.records += 1;
+        self.settled.bytes += u64::from(note.memory_bytes);
     }
 
-    /// Events given up.
+    /// The count of a shard.
+    pub fn shard(&mut self, stream: Stream, shard_id: &str) -> &mut ShardCount {
+        let shards = self.shards.entry(stream).or_default();
+        if !shards.contains_key(shard_id) {
+            shards.insert(shard_id.to_owned(), ShardCount::default());
+        }
+        shards.get_mut(shard_id).expect("it was just put in")
+    }
+
+    /// Records acknowledged.
+    #[must_use]
+    pub fn acknowledged_total(&self) -> u64 {
+        self.events_by_type.values().sum::<u64>() + self.duplicates + self.bad
+    }
+
+    /// Records given up.
     #[must_use]
     pub fn failed_total(&self) -> u64 {
         self.failed.values().sum()
-    }
-
-    /// Adds another worker's account.
-    pub fn merge(&mut self, other: Self) {
-        for (event_type, count) in other.acknowledged {
-            *self.acknowledged.entry(event_type).or_default() += count;
-        }
-        for (code, count) in other.failed {
-            *self.failed.entry(code).or_default() += count;
-        }
-        self.uncertain += other.uncertain;
-        self.retried += other.retried;
-        self.possible_duplicates += other.possible_duplicates;
-        self.bytes += other.bytes;
-        self.latency_us
-            .add(other.latency_us)
-            .expect("all have the same bounds");
-        match (&mut self.books, other.books) {
-            (Some(own), Some(other)) => own.merge(other),
-            (own, other) => *own = own.take().or(other),
-        }
     }
 }

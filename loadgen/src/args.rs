@@ -5,11 +5,20 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
+use clap::builder::TypedValueParser as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use events::Timestamp;
+use clap_complete::Shell;
+use events::{EventType, Timestamp};
 
 use crate::generator::Mix;
 use crate::profile::{NAMED, PRODUCTS, RATES, USERS};
+use crate::replay::Speed;
+use crate::threshold::Threshold;
+
+const THRESHOLD: &str = "Exit with 1 unless this holds, such as 'p99<250ms', 'error_rate<1%' or 'achieved_rate>=490'; repeatable. \
+    Metrics: p50, p90, p99, p99.9, max (latency), the same after lateness_ and freshness_, error_rate, retry_rate, \
+    achieved_rate. With one for error_rate, failed events are no failure by themselves";
 
 /// A load generator for Kinesis that accounts for every event.
 #[derive(Debug, Parser)]
@@ -25,6 +34,8 @@ pub struct Cli {
 pub enum Command {
     /// Sends the events of a shop at a steady rate and reports what became of each.
     Run(RunArgs),
+    /// Sends recorded events again, or writes them into the archive.
+    Replay(ReplayArgs),
     /// Compares what runs sent with what the metrics and the archive hold; exits with 1 on any difference.
     Verify(VerifyArgs),
     /// Shows the sales of the last minutes, as the metrics have them.
@@ -34,6 +45,12 @@ pub enum Command {
     Backfill(BackfillArgs),
     /// Writes the shop's products, with their initial stock, and its users as tables.
     Catalog(CatalogArgs),
+    /// Prints the contract's JSON Schemas.
+    Schema(SchemaArgs),
+    /// Prints a shell's completion script.
+    Completions(CompletionsArgs),
+    /// Prints the manual page, as roff.
+    Man(ManArgs),
 }
 
 /// Which shop it is.
@@ -89,10 +106,6 @@ pub struct RunArgs {
     #[arg(long, value_name = "RFC3339", value_parser = Timestamp::parse)]
     pub start: Option<Timestamp>,
 
-    /// Lanes of sending side by side. A shopper's events stay in one lane, in order.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub workers: u16,
-
     /// Purchases that are anomalous: high value or quantity, velocity bursts, card testing, country hopping. Which ones
     /// they are stands in the ledger only.
     #[arg(long, value_name = "SHARE", value_parser = share)]
@@ -110,6 +123,55 @@ pub struct RunArgs {
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub late_rate: Option<f64>,
 
+    /// Where and how the events go.
+    #[command(flatten)]
+    pub delivery: DeliveryArgs,
+
+    /// Measure how long it takes until a transaction is readable in the metrics.
+    #[arg(long)]
+    pub measure_freshness: bool,
+}
+
+/// Flags of `replay`.
+#[derive(Args, Clone, Debug)]
+pub struct ReplayArgs {
+    /// Events of the contract, one JSON object a line, from any producer; - for the standard input. Bad lines are told and
+    /// counted, the good ones go on: they alone decide about the exit code.
+    pub file: PathBuf,
+
+    /// 1x keeps the recorded gaps, 60x is sixty times as fast (any number does), max is as fast as the sink takes it. Default: 1x.
+    #[arg(long, value_name = "SPEED")]
+    pub speed: Option<Speed>,
+
+    /// Into the streams of the stage, or straight into the archive, by the hour that each event happened in.
+    #[arg(long, value_name = "PLACE", default_value = "stream")]
+    pub to: ReplayTo,
+
+    /// With --to archive: a local folder, laid out like the bucket, instead of the bucket of the stage.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+
+    /// Where and how the events go.
+    #[command(flatten)]
+    pub delivery: DeliveryArgs,
+}
+
+/// Where a recording goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReplayTo {
+    /// Into the streams, or the sink.
+    Stream,
+    /// Into the archive.
+    Archive,
+}
+
+/// Flags of whatever delivers events.
+#[derive(Args, Clone, Debug)]
+pub struct DeliveryArgs {
+    /// Lanes of sending side by side. A shopper's events stay in one lane, in order.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: u16,
+
     /// Which deployment to send to: the streams are globalmart-STAGE-product-views, -cart-events and -transactions.
     #[arg(long, value_name = "NAME", default_value = "dev", value_parser = stage)]
     pub stage: String,
@@ -118,13 +180,25 @@ pub struct RunArgs {
     #[arg(long, value_name = "SINK", default_value = "kinesis")]
     pub sink: SinkArg,
 
+    /// Pack records into the KPL's aggregates, one shard's at a time: many events in one stream record.
+    #[arg(long)]
+    pub aggregate: bool,
+
+    /// Send more than 5,000 events a second to an endpoint that is not on this machine, which costs money.
+    #[arg(long)]
+    pub yes: bool,
+
     /// Write what was acknowledged, down to the cent, to this JSON file.
     #[arg(long, value_name = "PATH")]
     pub ledger: Option<PathBuf>,
 
-    /// Measure how long it takes until a transaction is readable in the metrics.
-    #[arg(long)]
-    pub measure_freshness: bool,
+    /// Write the JSON report to this file as well, whatever --output says.
+    #[arg(long, value_name = "PATH")]
+    pub summary_file: Option<PathBuf>,
+
+    /// What the run must keep to.
+    #[arg(long, value_name = "BOUND", help = THRESHOLD)]
+    pub threshold: Vec<Threshold>,
 
     /// The form of the report.
     #[arg(long, value_name = "FORM", default_value = "human")]
@@ -223,6 +297,41 @@ pub struct TargetArgs {
     pub dir: Option<PathBuf>,
 }
 
+/// Flags of `schema`.
+#[derive(Args, Clone, Debug)]
+pub struct SchemaArgs {
+    /// One type's schema. Default: all, as one object by type.
+    #[arg(value_parser = event_type())]
+    pub event_type: Option<EventType>,
+
+    /// All types' schemas.
+    #[arg(long, conflicts_with = "event_type")]
+    pub all: bool,
+
+    /// Write a file a type, TYPE.json, into this folder instead.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+
+    /// human: the bare schemas; json: one object with `schema_version`, and the schemas in it.
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub output: Output,
+}
+
+/// Flags of `completions`.
+#[derive(Args, Clone, Debug)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: Shell,
+}
+
+/// Flags of `man`.
+#[derive(Args, Clone, Debug)]
+pub struct ManArgs {
+    /// Write loadgen.1 and a page a subcommand into this folder instead.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
 /// Where the events go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SinkArg {
@@ -283,6 +392,12 @@ fn share(text: &str) -> Result<f64, String> {
     share
         .filter(|share| (0.0..=1.0).contains(share))
         .ok_or_else(|| "a share is a percentage such as 2%, or a number from 0 to 1 such as 0.02".to_owned())
+}
+
+/// An event type by its name on the wire.
+fn event_type() -> impl clap::builder::TypedValueParser<Value = EventType> {
+    PossibleValuesParser::new(EventType::ALL.iter().map(|event_type| event_type.as_str()))
+        .map(|name| EventType::from_name(&name).expect("only names of types are possible"))
 }
 
 /// A time with units: 90s, 1m30s, 250ms, 1h.

@@ -4,7 +4,6 @@
 mod books;
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 
 use events::{Country, EventType, Minute, Stream, Timestamp, Uuid};
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::books::Books;
 
+use crate::files::write_whole;
 use crate::generator::Anomaly;
 
 /// The form of the file.
@@ -169,21 +169,7 @@ impl Ledger {
 
     /// Writes the ledger whole or not at all: whoever finds the file finds all of it.
     pub fn write(&self, path: &Path) -> Result<(), std::io::Error> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.tmp", std::process::id()));
-        let unfinished = path.with_file_name(name);
-        let written = (|| {
-            let mut file = std::io::BufWriter::new(std::fs::File::create(&unfinished)?);
-            serde_json::to_writer(&mut file, self)?;
-            file.write_all(b"\n")?;
-            file.into_inner()?.sync_all()?;
-            std::fs::rename(&unfinished, path)
-        })();
-        if written.is_err() {
-            // What is left of a failed attempt helps nobody; that it failed is told below.
-            let _ = std::fs::remove_file(&unfinished);
-        }
-        written
+        write_whole(path, |file| Ok(serde_json::to_writer(file, self)?))
     }
 }
 

@@ -1,11 +1,11 @@
 //! A load generator for Kinesis that accounts for every event.
 //!
 //! ```text
-//! args ─▶ plan ─▶ generator ─▶ pacer ─▶ sink (lanes) ─▶ account ─▶ report, ledger
+//! args ─▶ plan ─▶ source ─▶ pacer ─▶ sink (lanes) ─▶ account ─▶ report, ledger
 //! ```
 //!
-//! `generator`, `ledger`, `account`, `sink::batcher` and `sink::parcel` read no clock and do no I/O; what does is a thin
-//! shell around them.
+//! `generator`, `ledger`, `account`, `flow`, `pacer::Pacer`, `sink::packer` and `sink::outbox` read no clock and do no I/O;
+//! what does is a thin shell around them.
 
 pub mod account;
 pub mod archive_writer;
@@ -15,18 +15,24 @@ pub mod catalog;
 pub mod control;
 pub mod deployment;
 pub mod failure;
+pub mod files;
+pub mod flow;
 pub mod freshness;
 pub mod generator;
 pub mod ledger;
+pub mod manual;
 pub mod pacer;
 pub mod plan;
 pub mod profile;
 pub mod progress;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod sales;
+pub mod schema;
 pub mod shell;
 pub mod sink;
 pub mod source;
 pub mod store;
+pub mod threshold;
 pub mod verify;

@@ -1,137 +1,255 @@
-//! Releases events when they are due, however the sink is doing: an open loop.
+//! Releases records when they are due, however the sink is doing: an open loop.
+//!
+//! What to release is decided by `Pacer`, which reads no clock; the thread around it waits and hands over. The next record
+//! is made before it is due. When the sink has no room, records wait, and keep the time that they were due.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use events::Timestamp;
+use hdrhistogram::Histogram;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
+use crate::account::{as_us, latencies_us};
 use crate::control::Control;
-use crate::sink::{Lanes, Record};
-use crate::source::{Content, Source};
+use crate::flow::{Room, Standing};
+use crate::sink::{Item, Keep, Route};
+use crate::source::{Content, Record, Source};
 
-/// Events due since the last tick are released together: a timer each would cost more than making them.
-const TICK: Duration = Duration::from_millis(1);
-const NANOS: u128 = 1_000_000_000;
+/// Records that come due within this are released together: waking for each would cost more than making it.
+const TICK: Duration = Duration::from_micros(250);
+/// Records released at a time when the pacer is behind.
+const MAX_RELEASED: usize = 1_024;
 
-/// When events are due: event i is i/rate seconds after the start.
+/// What to do after a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Schedule {
-    rate: u64,
-    count: u64,
+pub enum Next {
+    /// Go on: more is due.
+    More,
+    /// Wait until this, when the next record is due.
+    At(Duration),
+    /// Wait for room: a record that was due then doesn't fit.
+    Room(Duration),
+    /// There are no more records.
+    Over,
 }
 
-impl Schedule {
-    /// `count` events, `rate` a second.
-    #[must_use]
-    pub fn new(rate: u64, count: Option<u64>) -> Self {
-        Self {
-            rate: rate.max(1),
-            count: count.unwrap_or(u64::MAX),
-        }
-    }
-
-    /// How many events are due when `elapsed` has passed.
-    #[must_use]
-    pub fn due_by(&self, elapsed: Duration) -> u64 {
-        let due = elapsed.as_nanos() * u128::from(self.rate) / NANOS + 1;
-        u64::try_from(due).unwrap_or(u64::MAX).min(self.count)
-    }
-
-    /// How long after the start event `index` is due.
-    #[must_use]
-    pub fn due_after(&self, index: u64) -> Duration {
-        let nanos = (u128::from(index) * NANOS).div_ceil(u128::from(self.rate));
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
+/// Records released together.
+#[derive(Debug)]
+pub struct Released {
+    /// What to do next.
+    pub next: Next,
+    /// How many records were released.
+    pub records: u64,
+    /// What they take in memory.
+    pub bytes: u64,
 }
 
-/// How far the releasing has come.
-#[derive(Clone, Debug, Default)]
-pub struct Offered(Arc<AtomicU64>);
-
-impl Offered {
-    /// Events released so far.
-    #[must_use]
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
+/// Decides which records to release.
+#[derive(Debug)]
+pub struct Pacer<S> {
+    source: S,
+    keep: Keep,
+    route: Route,
+    /// Made, and not yet released.
+    head: Option<Item>,
+    /// What is being released, by lane.
+    pub chunks: Vec<Vec<Item>>,
+    /// When that was due.
+    pub dues: Vec<Duration>,
+    /// The latest time of the events that were made.
+    latest_event: Option<Timestamp>,
+    /// The same without the head: of the events that were due.
+    latest_due_event: Option<Timestamp>,
+    last_due: Duration,
 }
 
-/// Releases the events of the schedule into the lanes, until it ends or the run is stopped. A full queue holds the next
-/// events up; they keep the time that they were due.
-pub async fn release(
-    source: &mut impl Source,
-    lanes: &Lanes,
-    control: &Control,
-    started: Instant,
-    offered: &Offered,
-) {
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut next = 0;
-    let mut waiting = source.next_record();
-    while waiting.is_some() && !control.is_stopped() {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = control.stopped() => return,
-        }
-        while let Some(due) =
-            waiting.take_if(|record| record.due <= started.elapsed() && !control.is_stopped())
+impl<S: Source> Pacer<S> {
+    /// A pacer for a number of lanes. Makes the first record.
+    pub fn new(source: S, keep: Keep, route: Route, lanes: usize) -> Self {
+        let mut pacer = Self {
+            source,
+            keep,
+            route,
+            head: None,
+            chunks: (0..lanes).map(|_| Vec::new()).collect(),
+            dues: Vec::with_capacity(MAX_RELEASED),
+            latest_event: None,
+            latest_due_event: None,
+            last_due: Duration::ZERO,
+        };
+        pacer.make_next();
+        pacer
+    }
+
+    fn make_next(&mut self) {
+        let record = self.source.next_record();
+        self.latest_due_event = self.latest_event;
+        if let Some(Record {
+            content: Content::Event(planned),
+            ..
+        }) = &record
         {
-            waiting = source.next_record();
-            let Content::Event(planned) = due.content else {
-                continue;
+            self.latest_event = self.latest_event.max(Some(planned.event.envelope.occurred_at));
+        }
+        self.head = record.map(|record| Item::new(record, self.keep));
+    }
+
+    /// Puts what is due at `now`, and fits, into the chunks of its lanes.
+    pub fn release(&mut self, now: Duration, room: Room) -> Released {
+        let mut released = Released {
+            next: Next::More,
+            records: 0,
+            bytes: 0,
+        };
+        self.dues.clear();
+        while self.dues.len() < MAX_RELEASED {
+            let Some(head) = self.head.take_if(|head| head.note.due <= now) else {
+                released.next = self
+                    .head
+                    .as_ref()
+                    .map_or(Next::Over, |head| Next::At(head.note.due));
+                break;
             };
-            let queue = lanes.queue(&planned.event);
-            let record = Box::new(Record {
-                planned,
-                due: started + due.due,
-            });
-            // Counted first: what a lane has settled was offered, at any instant.
-            offered.0.store(next + 1, Ordering::Relaxed);
-            let sent = match queue.try_send(record) {
-                Ok(()) => true,
-                Err(TrySendError::Closed(_)) => false,
-                Err(TrySendError::Full(record)) => tokio::select! {
-                    sent = queue.send(record) => sent.is_ok(),
-                    () = control.stopped() => false,
-                },
-            };
-            if !sent {
-                offered.0.store(next, Ordering::Relaxed);
-                return;
+            let bytes = u64::from(head.note.memory_bytes);
+            let fits = released.bytes + bytes <= room.bytes || room.empty && released.records == 0;
+            if !fits {
+                released.next = Next::Room(head.note.due);
+                self.head = Some(head);
+                break;
             }
-            next += 1;
+            released.records += 1;
+            released.bytes += bytes;
+            self.dues.push(head.note.due);
+            self.last_due = head.note.due;
+            self.chunks[self.route.lane(head.stream, head.user_id)].push(head);
+            self.make_next();
+        }
+        released
+    }
+
+    /// Counts what is left and due by a time, and lets go of it.
+    pub fn drop_due(&mut self, by: Duration) -> u64 {
+        let mut dropped = 0;
+        while let Some(head) = self.head.take_if(|head| head.note.due <= by) {
+            dropped += 1;
+            self.last_due = head.note.due;
+            self.make_next();
+        }
+        dropped
+    }
+}
+
+/// What the thread works with.
+#[derive(Debug)]
+pub struct Pace {
+    /// When the run started.
+    pub started: Instant,
+    /// The way into each lane.
+    pub senders: Vec<UnboundedSender<Vec<Item>>>,
+    /// Takes note of what is released.
+    pub standing: Arc<Standing>,
+    /// Tells when to stop.
+    pub control: Arc<Control>,
+    /// What may be in flight.
+    pub budget_bytes: u64,
+    /// When what the sink has not taken is dropped, if ever.
+    pub deadline: Option<Duration>,
+}
+
+/// How the releasing went.
+#[derive(Debug)]
+pub struct Paced {
+    /// From due to released, in microseconds.
+    pub lateness_us: Histogram<u64>,
+    /// When the last record was due.
+    pub last_due: Duration,
+    /// The latest time of the events that were due.
+    pub latest_event: Option<Timestamp>,
+}
+
+/// Starts the thread. It ends, and lets go of the lanes, when the source does or when the run is stopped.
+pub fn spawn<S: Source>(
+    source: S,
+    keep: Keep,
+    route: Route,
+    pace: Pace,
+) -> std::io::Result<(JoinHandle<()>, oneshot::Receiver<Paced>)> {
+    let (sender, receiver) = oneshot::channel();
+    let handle = thread::Builder::new().name("pacer".to_owned()).spawn(move || {
+        pace.standing.paced_by(thread::current());
+        let pacer = Pacer::new(source, keep, route, pace.senders.len());
+        // Whoever waited for it may have gone.
+        let _ = sender.send(pace.run(pacer));
+    })?;
+    Ok((handle, receiver))
+}
+
+impl Pace {
+    fn run(&self, mut pacer: Pacer<impl Source>) -> Paced {
+        let mut lateness_us = latencies_us();
+        let mut blocked_from: Option<Duration> = None;
+        let by = loop {
+            let stopped = self.control.is_stopped();
+            let now = self.started.elapsed();
+            let room = self.standing.flow().room(self.budget_bytes);
+            let released = pacer.release(now, room);
+            let held = match released.next {
+                Next::Room(due) => Some(due),
+                _ => None,
+            };
+            {
+                let mut flow = self.standing.flow();
+                flow.hand_over(released.records, released.bytes);
+                held.into_iter().for_each(|due| flow.hold(due));
+                if held.is_none()
+                    && let Some(from) = blocked_from.take()
+                {
+                    flow.blocked += now.saturating_sub(from);
+                } else if held.is_some() {
+                    let from = blocked_from.replace(now).unwrap_or(now);
+                    flow.blocked += now.saturating_sub(from);
+                }
+            }
+            self.send(&mut pacer);
+            let sent = self.started.elapsed();
+            for due in &pacer.dues {
+                lateness_us.saturating_record(as_us(sent.saturating_sub(*due)));
+            }
+            match released.next {
+                Next::More => {}
+                Next::Over => break now,
+                _ if stopped => break now,
+                Next::At(due) => thread::park_timeout(due.max(now + TICK).saturating_sub(sent)),
+                Next::Room(_) => match self.deadline.map(|deadline| deadline.checked_sub(sent)) {
+                    Some(None) => break now,
+                    // Whoever settles a record wakes this thread. It might have done so just before.
+                    left => thread::park_timeout(left.flatten().unwrap_or(Duration::MAX).min(TICK * 4)),
+                },
+            }
+        };
+        let dropped = pacer.drop_due(by);
+        self.standing.flow().drop_rest(dropped);
+        Paced {
+            lateness_us,
+            last_due: pacer.last_due,
+            latest_event: pacer.latest_due_event,
+        }
+    }
+
+    fn send(&self, pacer: &mut Pacer<impl Source>) {
+        for (sender, chunk) in self.senders.iter().zip(&mut pacer.chunks) {
+            if !chunk.is_empty() {
+                let next = Vec::with_capacity(chunk.len());
+                // A lane ends before its senders only by a panic, which is reported at the end of the run.
+                let _ = sender.send(std::mem::replace(chunk, next));
+            }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn an_event_is_due_from_its_time_on(rate in 1..1_000_000_u64, index in 0..100_000_000_u64) {
-            let schedule = Schedule::new(rate, None);
-            let due = schedule.due_after(index);
-            prop_assert!(schedule.due_by(due) > index);
-            if let Some(before) = due.checked_sub(Duration::from_nanos(1)) {
-                prop_assert!(schedule.due_by(before) <= index);
-            }
-        }
-    }
-
-    #[test]
-    fn a_minute_at_500_a_second_is_30_000_events() {
-        let schedule = Schedule::new(500, Some(30_000));
-        assert_eq!(schedule.due_by(Duration::ZERO), 1);
-        assert_eq!(schedule.due_by(Duration::from_secs(59)), 29_501);
-        assert_eq!(schedule.due_by(Duration::from_mins(1)), 30_000);
-        assert_eq!(schedule.due_by(Duration::from_secs(61)), 30_000);
-    }
-}
+mod tests;

@@ -1,59 +1,95 @@
 //! What a run is going to do: the flags, checked against each other and against the clock.
 
-use events::{MAX_AHEAD_MS, Stream, Timestamp};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::args::{Output, RunArgs, SinkArg};
+use events::{MAX_AHEAD_MS, Stream, Timestamp};
+
+use crate::args::{DeliveryArgs, Output, RunArgs, SinkArg};
 use crate::failure::Failure;
-use crate::generator::{Config, Limit};
+use crate::files::check_path;
+use crate::generator::{Config, Generator, Limit};
 use crate::profile::Profile;
-use crate::sink::Delivery;
+use crate::replay::Recording;
+use crate::sink::{AGGREGATE_BYTES, Delivery};
+use crate::threshold::Threshold;
 
 /// A run that can be started.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What the events depend on.
-    pub events: Config,
+    /// Where the records come from.
+    pub work: Work,
     /// When the run was started, whatever time its events have.
     pub began_at: Timestamp,
-    /// Records a second, on average.
-    pub rate: u64,
-    /// Where it ends.
-    pub limit: Limit,
-    /// Percentages of views/carts/transactions, or the funnel's profile.
-    pub shape: String,
     /// The deployment.
     pub stage: String,
     /// Where the events go.
     pub sink: SinkArg,
-    /// Lanes a stream.
+    /// Lanes for each stream.
     pub workers: usize,
     /// How the events are delivered.
     pub delivery: Delivery,
+    /// Whether a run that costs money is meant.
+    pub yes: bool,
     /// Where the ledger goes.
     pub ledger: Option<PathBuf>,
+    /// Where the JSON report goes as well.
+    pub summary_file: Option<PathBuf>,
+    /// What the run must keep to.
+    pub thresholds: Vec<Threshold>,
     /// Whether freshness is measured.
     pub measure_freshness: bool,
     /// The form of the report.
     pub output: Output,
 }
 
+/// Where records come from.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// From the generator.
+    Generate(Box<Generation>),
+    /// From a recording.
+    Replay(Recording),
+}
+
+/// What is to be generated.
+#[derive(Clone, Debug)]
+pub struct Generation {
+    /// What the events depend on.
+    pub config: Config,
+    /// Where they end.
+    pub limit: Limit,
+    /// Records a second, on average.
+    pub rate: u64,
+    /// Percentages of views/carts/transactions, or the name of the profile whose funnel it is.
+    pub shape: String,
+}
+
+impl Generation {
+    /// What generates it.
+    #[must_use]
+    pub fn source(&self) -> Generator {
+        Generator::new(self.config.clone(), self.limit)
+    }
+}
+
 impl Plan {
     /// Checks flags that were given at `now`.
     pub fn new(args: &RunArgs, now: Timestamp) -> Result<Self, Failure> {
+        let delivery = &args.delivery;
         let start = args.start.unwrap_or(now);
         if start.as_ms() < 0 {
             return Err(Failure::usage(format!(
                 "--start {start} is before 1970: event ids hold the time since then; name a later one"
             )));
         }
-        if args.sink == SinkArg::Kinesis && start.as_ms().saturating_sub(now.as_ms()) > MAX_AHEAD_MS {
+        if delivery.sink == SinkArg::Kinesis && start.as_ms().saturating_sub(now.as_ms()) > MAX_AHEAD_MS {
             return Err(Failure::usage(format!(
                 "--start {start} is more than 5 minutes ahead of now, {now}: every event would break the contract's rule \
                  occurred_in_future; name an earlier time, or another sink than kinesis"
             )));
         }
-        if args.measure_freshness && args.sink != SinkArg::Kinesis {
+        if args.measure_freshness && delivery.sink != SinkArg::Kinesis {
             return Err(Failure::usage(
                 "--measure-freshness needs --sink kinesis: nothing else is read from outside",
             ));
@@ -64,30 +100,85 @@ impl Plan {
             ));
         }
         let profile = effective_profile(args)?;
-        let limit = Limit {
-            records: args.events,
-            duration: args.duration.or_else(|| profile.duration()),
-        };
-        if let Some(path) = &args.ledger {
-            check_ledger_path(path)?;
-        }
-        Ok(Self {
-            began_at: now,
+        let generation = Generation {
+            config: profile.config(args.shop.seed, start)?,
+            limit: Limit {
+                records: args.events,
+                duration: args.duration.or_else(|| profile.duration()),
+            },
             rate: profile.traffic.rate,
-            limit,
             shape: profile
                 .traffic
                 .mix
                 .map_or_else(|| args.shop.profile.clone(), |mix| mix.to_string()),
-            events: profile.config(args.shop.seed, start)?,
+        };
+        Ok(Self {
+            measure_freshness: args.measure_freshness,
+            ..Self::deliver(delivery, Work::Generate(Box::new(generation)), now)?
+        })
+    }
+
+    /// Checks the flags of a replay into a stream that were given at `now`.
+    pub fn replay(args: &DeliveryArgs, recording: Recording, now: Timestamp) -> Result<Self, Failure> {
+        Self::deliver(args, Work::Replay(recording), now)
+    }
+
+    fn deliver(args: &DeliveryArgs, work: Work, now: Timestamp) -> Result<Self, Failure> {
+        let files = [("--ledger", &args.ledger), ("--summary-file", &args.summary_file)];
+        for (flag, path) in files {
+            path.as_deref().map_or(Ok(()), |path| check_path(flag, path))?;
+        }
+        if args.ledger.is_some() && args.ledger == args.summary_file {
+            return Err(Failure::usage(
+                "--ledger and --summary-file name the same file: name two",
+            ));
+        }
+        Ok(Self {
+            work,
+            began_at: now,
             stage: args.stage.clone(),
             sink: args.sink.clone(),
             workers: usize::from(args.workers),
-            delivery: Delivery::default(),
+            delivery: Delivery {
+                aggregate_bytes: args.aggregate.then_some(AGGREGATE_BYTES),
+                ..Delivery::default()
+            },
+            yes: args.yes,
             ledger: args.ledger.clone(),
-            measure_freshness: args.measure_freshness,
+            summary_file: args.summary_file.clone(),
+            thresholds: args.threshold.clone(),
+            measure_freshness: false,
             output: args.output,
         })
+    }
+
+    /// What is to be generated, if it is.
+    #[must_use]
+    pub fn generation(&self) -> Option<&Generation> {
+        match &self.work {
+            Work::Generate(generation) => Some(generation),
+            Work::Replay(_) => None,
+        }
+    }
+
+    /// What is replayed, if something is.
+    #[must_use]
+    pub fn recording(&self) -> Option<&Recording> {
+        match &self.work {
+            Work::Generate(_) => None,
+            Work::Replay(recording) => Some(recording),
+        }
+    }
+
+    /// When the last record is due, after the start of the run, if the schedule has an end.
+    #[must_use]
+    pub fn schedule_end(&self) -> Option<Duration> {
+        let Generation { config, limit, .. } = self.generation()?;
+        let last = limit.records.map(|records| config.due(records.saturating_sub(1)));
+        match (last, limit.duration) {
+            (Some(last), Some(duration)) => Some(last.min(duration)),
+            (last, duration) => last.or(duration),
+        }
     }
 
     /// The name of a stream in this deployment.
@@ -120,28 +211,6 @@ pub fn effective_profile(args: &RunArgs) -> Result<Profile, Failure> {
     Ok(profile)
 }
 
-/// A ledger that can't be written is better known before the run than after it.
-fn check_ledger_path(path: &Path) -> Result<(), Failure> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    if path.is_dir() || path.file_name().is_none() {
-        return Err(Failure::usage(format!(
-            "--ledger {}: that is a folder, name a file",
-            path.display()
-        )));
-    }
-    if !folder.is_dir() {
-        return Err(Failure::usage(format!(
-            "--ledger {}: there is no folder {}, create it",
-            path.display(),
-            folder.display()
-        )));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -162,14 +231,18 @@ mod tests {
     #[test]
     fn flags_override_the_profile() {
         let flags = "--profile realistic --mix 60/30/10 --users 20000 --bad-event-rate 1% --events 7";
-        let Plan {
-            events, limit, rate, ..
-        } = plan(flags).unwrap();
+        let plan = plan(flags).unwrap();
+        let Generation {
+            config: events,
+            limit,
+            rate,
+            ..
+        } = plan.generation().unwrap();
         assert_eq!(events.traffic, Traffic::Mix(Mix::default()));
-        assert_eq!((events.users, events.products, rate), (20_000, 50_000, 500));
+        assert_eq!((events.users, events.products, *rate), (20_000, 50_000, 500));
         assert_eq!((events.faults.bad, events.anomaly_rate), (0.01, 0.02));
         assert_eq!(
-            limit,
+            *limit,
             Limit {
                 records: Some(7),
                 duration: None
@@ -179,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_run_is_as_long_as_its_stages_unless_told_otherwise() {
-        let duration = |flags| plan(flags).unwrap().limit.duration;
+        let duration = |flags| plan(flags).unwrap().generation().unwrap().limit.duration;
         assert_eq!(duration(""), None);
         assert_eq!(duration("--profile spike"), Some(Duration::from_secs(150)));
         assert_eq!(

@@ -1,15 +1,25 @@
 //! What a run came to, for people and for scripts.
 
+mod shards;
+mod table;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
 use events::{EventType, Timestamp};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+pub use self::shards::{HottestShard, ShardLoad};
+pub(crate) use self::table::grouped;
 use crate::account::Account;
+use crate::flow::Flow;
+use crate::pacer::Paced;
 use crate::plan::Plan;
+use crate::replay::Replayed;
+use crate::sink::shards::Shards;
+use crate::threshold::{Measures, Outcome};
 
 /// The form of the JSON report.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -19,8 +29,9 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Report {
     /// The form of this report.
     pub schema_version: u32,
-    /// The seed.
-    pub seed: u64,
+    /// The seed, if the events were generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// The deployment.
     pub stage: String,
     /// Where the events went.
@@ -29,35 +40,64 @@ pub struct Report {
     pub start: Timestamp,
     /// The time of the last event offered.
     pub end: Timestamp,
-    /// Events handed to the sink.
+    /// Records due by the schedule. They are acknowledged, failed or dropped.
     pub offered: u64,
-    /// Events that the sink acknowledged.
+    /// Records that the sink acknowledged.
     pub acknowledged: u64,
-    /// Events given up. Offered is acknowledged and failed together.
+    /// Records handed to the sink and given up.
     pub failed: u64,
+    /// Records never handed to the sink: the run was stopped, or the sink had no room for them until too long after the end.
+    pub dropped: u64,
     /// Those of the failed that may be in the stream all the same, as an answer was lost.
     pub uncertain: u64,
     /// The failed by error code.
     pub failures_by_code: BTreeMap<String, u64>,
-    /// Events sent again, each time counted.
+    /// Calls to the service.
+    pub calls: u64,
+    /// Entries of those calls, a record or an aggregate each, sent again or not.
+    pub attempts: u64,
+    /// Records sent again, each time counted.
     pub retried: u64,
-    /// Acknowledged events that may be in the stream twice, as an earlier answer was lost.
+    /// Acknowledged records that may be in the stream twice, as an earlier answer was lost.
     pub possible_duplicates: u64,
-    /// JSON of the acknowledged events.
+    /// JSON of the acknowledged records.
     pub bytes: u64,
-    /// Acknowledged events.
+    /// Data and partition keys of all entries sent.
+    pub wire_bytes: u64,
+    /// Acknowledged events, each for the first time.
     pub events_by_type: BTreeMap<EventType, u64>,
-    /// From the start to the last settled event, and at least the length of the schedule.
+    /// Acknowledged events that had been sent before, on purpose.
+    pub duplicates_sent: u64,
+    /// Acknowledged records that break the contract, on purpose.
+    pub bad_sent: u64,
+    /// From the start to the last settled record, and at least the length of the schedule.
     pub elapsed_s: f64,
-    /// Events due a second.
-    pub target_rate: u64,
-    /// Events acknowledged a second.
+    /// Records due a second, if they were generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_rate: Option<u64>,
+    /// Records acknowledged a second.
     pub achieved_rate: f64,
-    /// From the time an event was due to its acknowledgement.
+    /// From the time a record was due to its being handed to the sink.
+    pub start_lateness_ms: Quantiles,
+    /// How long the sink held records up, for want of room.
+    pub blocked_s: f64,
+    /// The most memory that records in flight took; bounded, so that a slow sink shows in the latency.
+    pub largest_backlog_bytes: u64,
+    /// From the time a record was due to its acknowledgement.
     pub latency_ms: Quantiles,
+    /// What each shard took. Empty for sinks without shards.
+    pub shards: Vec<ShardLoad>,
+    /// The shard of each stream that took the most.
+    pub hottest_shards: Vec<HottestShard>,
     /// From the time a transaction happened until it was readable in the metrics, if measured.
     #[serde(flatten)]
     pub freshness: Option<Measured>,
+    /// The recording, if one was replayed.
+    #[serde(flatten)]
+    pub recording: Option<Replayed>,
+    /// What became of the thresholds, if there were any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<Outcome>,
 }
 
 /// Quantiles of a time, in milliseconds. All 0 if there was nothing to measure.
@@ -102,37 +142,75 @@ impl Quantiles {
 impl Report {
     /// The report of a run that took `elapsed`.
     #[must_use]
-    pub fn new(plan: &Plan, offered: u64, elapsed: Duration, account: &Account) -> Self {
-        let elapsed_s = elapsed.as_secs_f64().max(offered as f64 / plan.rate as f64);
+    pub(crate) fn new(
+        plan: &Plan,
+        elapsed: Duration,
+        flow: &Flow,
+        account: &Account,
+        paced: &Paced,
+        listed: &[Arc<Shards>],
+    ) -> Self {
+        let elapsed_s = elapsed
+            .as_secs_f64()
+            .max(schedule_s(flow.offered, paced.last_due));
         let acknowledged = account.acknowledged_total();
+        let generation = plan.generation();
+        let start = generation.map_or(plan.began_at, |generation| generation.config.start);
+        let shards = shards::loads(account, listed);
         Self {
             schema_version: SCHEMA_VERSION,
-            seed: plan.events.seed,
+            seed: generation.map(|generation| generation.config.seed),
             stage: plan.stage.clone(),
             sink: plan.sink_name().to_owned(),
-            start: plan.events.start,
-            end: plan
-                .events
-                .start
-                .plus_ms(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)),
-            offered,
+            start,
+            end: paced.latest_event.unwrap_or(start),
+            offered: flow.offered,
             acknowledged,
             failed: account.failed_total(),
+            dropped: flow.dropped,
             uncertain: account.uncertain,
             failures_by_code: account.failed.clone(),
+            calls: account.calls,
+            attempts: account.attempts,
             retried: account.retried,
             possible_duplicates: account.possible_duplicates,
             bytes: account.bytes,
-            events_by_type: account.acknowledged.clone(),
+            wire_bytes: account.wire_bytes,
+            events_by_type: account.events_by_type.clone(),
+            duplicates_sent: account.duplicates,
+            bad_sent: account.bad,
             elapsed_s: rounded(elapsed_s),
-            target_rate: plan.rate,
+            target_rate: generation.map(|generation| generation.rate),
             achieved_rate: if elapsed_s > 0.0 {
                 rounded(acknowledged as f64 / elapsed_s)
             } else {
                 0.0
             },
+            start_lateness_ms: Quantiles::of_us(&paced.lateness_us),
+            blocked_s: rounded(flow.blocked.as_secs_f64()),
+            largest_backlog_bytes: flow.largest_backlog_bytes,
             latency_ms: Quantiles::of_us(&account.latency_us),
+            hottest_shards: shards::hottest(&shards),
+            shards,
             freshness: None,
+            recording: None,
+            thresholds: Vec::new(),
+        }
+    }
+
+    /// What thresholds are about.
+    #[must_use]
+    pub fn measures(&self) -> Measures {
+        Measures {
+            offered: self.offered,
+            acknowledged: self.acknowledged,
+            failed: self.failed,
+            dropped: self.dropped,
+            retried: self.retried,
+            achieved_rate: self.achieved_rate,
+            latency_ms: self.latency_ms,
+            lateness_ms: Some(self.start_lateness_ms),
+            freshness: self.freshness,
         }
     }
 
@@ -141,84 +219,16 @@ impl Report {
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a report has only string keys and finite numbers")
     }
-
-    /// A table.
-    #[must_use]
-    pub fn to_table(&self) -> String {
-        let mut table = Table::new();
-        table.load_style(UTF8_BORDERS_ONLY);
-        let mut row = |name: &str, value: String| {
-            table.add_row([
-                Cell::new(name),
-                Cell::new(value).set_alignment(CellAlignment::Right),
-            ]);
-        };
-        row("sink", format!("{} (stage {})", self.sink, self.stage));
-        row("seed", self.seed.to_string());
-        row("event time", format!("{} to {}", self.start, self.end));
-        row("elapsed", format!("{:.2} s", self.elapsed_s));
-        row("target rate", format!("{} events/s", grouped(self.target_rate)));
-        row("achieved rate", format!("{:.1} events/s", self.achieved_rate));
-        row("offered", grouped(self.offered));
-        row("acknowledged", grouped(self.acknowledged));
-        row("failed", grouped(self.failed));
-        for (code, count) in &self.failures_by_code {
-            row(&format!("  {code}"), grouped(*count));
-        }
-        if self.uncertain > 0 {
-            row("  of these maybe stored", grouped(self.uncertain));
-        }
-        row("retried", grouped(self.retried));
-        if self.possible_duplicates > 0 {
-            row("maybe stored twice", grouped(self.possible_duplicates));
-        }
-        row("bytes", grouped(self.bytes));
-        for (event_type, count) in &self.events_by_type {
-            row(&format!("  {event_type}"), grouped(*count));
-        }
-        let quantiles = |of: &Quantiles| {
-            format!(
-                "p50 {:.1}  p90 {:.1}  p99 {:.1}  p99.9 {:.1}  max {:.1} ms",
-                of.p50, of.p90, of.p99, of.p999, of.max
-            )
-        };
-        row("latency from due time", quantiles(&self.latency_ms));
-        if let Some(Measured { freshness_ms, unseen }) = &self.freshness {
-            row("freshness", quantiles(freshness_ms));
-            if *unseen > 0 {
-                row("  not readable in time", grouped(*unseen));
-            }
-        }
-        table.to_string()
-    }
 }
 
-fn rounded(value: f64) -> f64 {
+pub(crate) fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }
 
-/// 1234567 as 1,234,567.
-pub(crate) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
+/// How long a schedule is: until its last record, and the time that each of them has.
+fn schedule_s(offered: u64, last_due: Duration) -> f64 {
+    if offered < 2 {
+        return 0.0;
     }
-    grouped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1_000), "1,000");
-        assert_eq!(grouped(1_234_567), "1,234,567");
-    }
+    last_due.as_secs_f64() * offered as f64 / (offered - 1) as f64
 }

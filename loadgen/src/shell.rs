@@ -4,26 +4,34 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use events::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use crate::archive_writer::ArchiveWriter;
 use crate::args::{
-    BackfillArgs, CatalogArgs, Cli, Command, RunArgs, SalesArgs, SinkArg, TargetArgs, VerifyArgs,
+    BackfillArgs, CatalogArgs, Cli, Command, Output, ReplayArgs, ReplayTo, RunArgs, SalesArgs, SinkArg,
+    TargetArgs, VerifyArgs,
 };
 use crate::backfill::{self, backfill};
 use crate::catalog::catalog;
 use crate::deployment::Deployment;
 use crate::failure::Failure;
+use crate::files::write_summary;
 use crate::freshness;
 use crate::ledger::Ledger;
-use crate::plan::{Plan, effective_profile};
+use crate::manual::{completions, man};
+use crate::plan::{Generation, Plan, effective_profile};
 use crate::profile::Profile;
+use crate::replay::archive::{self, ArchiveReport};
+use crate::replay::{self, Recording, Replay, SharedTally, Speed};
 use crate::run::{Host, print, run};
 use crate::sales::SalesReport;
+use crate::schema::schema;
 use crate::sink::preflight::Aws;
+use crate::source::Source;
 use crate::store::Store;
 use crate::verify::verify;
 
@@ -31,6 +39,8 @@ use crate::verify::verify;
 const MAX_MINUTES: i64 = 2 * 24 * 60;
 /// What an interrupted run does.
 const SENDS_ON: &str = "sending what is queued (once more: quit at once)";
+/// What an interrupted replay into the archive does.
+const WRITES_ON: &str = "writing what was read (once more: quit at once)";
 /// What an interrupted command that replaces what it wrote leaves to do.
 const AGAIN: &str = "what is written stays; the same command again replaces it and writes the rest";
 /// The exit code of a process that was interrupted.
@@ -72,8 +82,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 async fn command(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(args) => start(&args).await,
+        Command::Replay(args) => again(&args).await,
         Command::Verify(args) => check(&args).await,
         Command::Sales(args) => show_sales(&args).await,
+        Command::Schema(args) => print(&mut io::stdout(), &schema(&args)?),
+        Command::Completions(args) => print(&mut io::stdout(), &completions(&args)),
+        Command::Man(args) => print(&mut io::stdout(), &man(&args)?),
         Command::Backfill(args) => fill(&args).await,
         Command::Catalog(args) => list(&args).await,
     }
@@ -85,8 +99,17 @@ async fn start(args: &RunArgs) -> Result<(), Failure> {
         profile.config(args.shop.seed, now())?;
         return print(&mut io::stdout(), profile.to_toml().trim_end());
     }
-    let mut interrupts = interrupts(SENDS_ON)?;
     let plan = Plan::new(args, now())?;
+    let source = plan.generation().map(Generation::source);
+    let source = source.expect("a run's plan is to generate");
+    send(&plan, source, interrupts(SENDS_ON)?).await
+}
+
+async fn send(
+    plan: &Plan,
+    source: impl Source,
+    mut interrupts: UnboundedReceiver<()>,
+) -> Result<(), Failure> {
     let aws = match plan.sink {
         SinkArg::Kinesis => tokio::select! {
             aws = aws() => Some(aws?),
@@ -108,7 +131,81 @@ async fn start(args: &RunArgs) -> Result<(), Failure> {
         interrupts,
         freshness,
     };
-    run(&plan, host).await.map(drop)
+    run(plan, source, host).await.map(drop)
+}
+
+async fn again(args: &ReplayArgs) -> Result<(), Failure> {
+    replay::check(args)?;
+    let interrupts = interrupts(match args.to {
+        ReplayTo::Archive => WRITES_ON,
+        ReplayTo::Stream => SENDS_ON,
+    })?;
+    let reader = replay::open(&args.file, io::stdin())?;
+    let (began_at, mut started) = (now(), None);
+    // The time starts with the first line that is wanted, as the run's own does.
+    let elapsed = move || started.get_or_insert_with(Instant::now).elapsed();
+    match args.to {
+        ReplayTo::Archive => {
+            let source = Replay::new(reader, Speed::Max, began_at, elapsed);
+            let tally = source.tally();
+            let source_name = format!("replay-{}", began_at.as_ms());
+            into_archive(args, source, &tally, &source_name, interrupts).await
+        }
+        ReplayTo::Stream => {
+            let speed = args.speed.unwrap_or(Speed::Times(1.0));
+            let source = Replay::new(reader, speed, began_at, elapsed);
+            let recording = Recording {
+                file: replay::file_name(&args.file),
+                speed,
+                tally: source.tally(),
+            };
+            let plan = Plan::replay(&args.delivery, recording, began_at)?;
+            send(&plan, source, interrupts).await
+        }
+    }
+}
+
+/// Each replay has objects of its own, so that none replaces another's; readers count an event's id once.
+async fn into_archive(
+    args: &ReplayArgs,
+    source: impl Source,
+    tally: &SharedTally,
+    source_name: &str,
+    mut interrupts: UnboundedReceiver<()>,
+) -> Result<(), Failure> {
+    let target = TargetArgs {
+        stage: args.delivery.stage.clone(),
+        dir: args.dir.clone(),
+    };
+    let store = open(&target).await?;
+    let (archive, started) = (store.name(), Instant::now());
+    let writer = ArchiveWriter::new(store, source_name);
+    let done = archive::write(source, writer, &mut interrupts).await?;
+    let tally = tally.lock().clone();
+    let file = replay::file_name(&args.file);
+    if let Some(bad_lines) = tally.rejected.told(&file) {
+        print(&mut io::stderr(), &bad_lines)?;
+    }
+    let report = ArchiveReport::new(
+        &file,
+        archive,
+        &done.written,
+        started.elapsed(),
+        tally.rejected.clone(),
+    );
+    let text = match args.delivery.output {
+        Output::Human => report.to_table(),
+        Output::Json => report.to_json(),
+    };
+    print(&mut io::stdout(), &text)?;
+    if let Some(path) = &args.delivery.summary_file {
+        write_summary(path, &report.to_json())?;
+    }
+    tally.check_end(&file)?;
+    if done.interrupted {
+        return Err(Failure::Interrupted);
+    }
+    Ok(())
 }
 
 async fn aws() -> Result<Aws, Failure> {

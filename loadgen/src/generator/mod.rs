@@ -109,6 +109,24 @@ pub struct Planned {
 }
 
 impl Config {
+    /// When a record is due, after the start.
+    #[must_use]
+    pub fn due(&self, index: u64) -> Duration {
+        Schedule::new(self.rate, self.start, &self.curve).due(index)
+    }
+
+    /// The most records a second that the run is to keep up.
+    #[must_use]
+    pub fn peak_rate(&self) -> u64 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rate times a thousand at most"
+        )]
+        let rate = (self.rate * self.curve.peak()).ceil() as u64;
+        rate
+    }
+
     /// The same shop with so many purchases, about, from its start until `to`, by the calendar; and where that ends.
     #[must_use]
     pub fn with_orders(self, orders: u64, to: Timestamp) -> (Self, Limit) {

@@ -10,12 +10,12 @@ use super::books::goods_minor;
 use super::*;
 use crate::args::{Cli, Command};
 use crate::generator::{Config, FaultRates, Generator, Limit, Planned};
-use crate::plan::Plan;
+use crate::plan::{Generation, Plan};
 use crate::source::{Content, Source};
 
 const COUNT: u64 = 3_100;
 
-fn plan() -> Plan {
+fn plan() -> Generation {
     let flags = [
         "loadgen",
         "run",
@@ -35,13 +35,13 @@ fn plan() -> Plan {
     else {
         panic!("{flags:?}")
     };
-    Plan::new(&args, start).unwrap()
+    Plan::new(&args, start).unwrap().generation().unwrap().clone()
 }
 
 fn records(faults: FaultRates) -> Vec<Content> {
     let config = Config {
         faults,
-        ..plan().events
+        ..plan().config
     };
     let mut generator = Generator::new(
         config,
@@ -65,19 +65,19 @@ fn events() -> Vec<Planned> {
 
 fn facts() -> RunFacts {
     let plan = plan();
-    let (start, end) = (plan.events.start, plan.events.start.plus_ms(6_198));
+    let (start, end) = (plan.config.start, plan.config.start.plus_ms(6_198));
     RunFacts {
-        seed: plan.events.seed,
+        seed: plan.config.seed,
         start,
         end,
         sent_from: start,
         sent_to: end,
-        stage: plan.stage,
+        stage: "dev".to_owned(),
         sink: "null".to_owned(),
         rate: plan.rate,
         mix: plan.shape,
-        users: plan.events.users,
-        products: plan.events.products,
+        users: plan.config.users,
+        products: plan.config.products,
     }
 }
 
@@ -232,7 +232,7 @@ fn what_failed_is_not_in_the_sums() {
 
 #[test]
 fn carts_are_forgotten_when_all_of_their_events_are_settled() {
-    let mut generator = Generator::new(plan().events, Limit::default());
+    let mut generator = Generator::new(plan().config, Limit::default());
     let mut books = Books::default();
     let mut most = 0;
     for _ in 0..100_000 {

@@ -1,340 +1,377 @@
 //! Sends to Kinesis. A lane serves one stream for one worker's shoppers and makes one call at a time, so that a shopper's
 //! events stay in order; only around a failed entry of a call the service itself may let a later one of it overtake.
 
-use std::error::Error;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::config::http::HttpResponse;
-use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_kinesis::operation::put_records::{PutRecordsError, PutRecordsOutput};
-use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use events::Stream;
-use tokio::sync::mpsc::{Receiver, UnboundedSender, channel};
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
-use super::batcher::{Batcher, Limits, Pushed};
-use super::parcel::{Answer, Failed, Parcel, Settled};
-use super::{Acked, Delivery, Lanes, Record, Route, SharedAccount};
+use super::entry::Entry;
+use super::outbox::{Acknowledged, Answer, Call, Failed, Outbox, When};
+use super::packer::Packer;
+use super::put::{Place, THROTTLED, put};
+use super::shards::{Known, Shards};
+use super::{Acked, Delivery, Item, Lanes, Route};
+use crate::account::{Account, ShardCount};
 use crate::control::{Cause, Control};
+use crate::flow::Standing;
 use crate::plan::Plan;
+use crate::source::Content;
 
-/// Error codes that say "not now": the same call may work later. Any other refusal would be repeated word for word.
-const RETRYABLE_CODES: &[&str] = &[
-    "KMSThrottlingException",
-    "LimitExceededException",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "RequestTimeout",
-    "RequestTimeoutException",
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-];
-
-/// A record as it is sent.
-struct Parted {
-    record: Box<Record>,
-    key: String,
-    json: Vec<u8>,
-}
-
-/// Where a lane's records go.
-struct Destination {
-    client: Client,
-    stream: Stream,
-    name: String,
-    endpoint: String,
+/// What all lanes of a run share.
+#[derive(Clone)]
+pub struct Shared {
+    /// Calls the service.
+    pub client: Client,
+    /// Where that is, for messages.
+    pub endpoint: String,
+    /// Ends the run.
+    pub control: Arc<Control>,
+    /// What became of the records.
+    pub standing: Arc<Standing>,
+    /// When the run started.
+    pub started: Instant,
+    /// Who is told of acknowledged transactions.
+    pub acked: Option<UnboundedSender<Acked>>,
 }
 
 struct Lane {
-    to: Destination,
+    shared: Shared,
+    stream: Stream,
+    stream_name: String,
     delivery: Delivery,
-    account: SharedAccount,
-    control: Arc<Control>,
-    acked: Option<UnboundedSender<Acked>>,
+    known: Arc<Known>,
+    /// The shards that records are packed for.
+    shards: Arc<Shards>,
+    outbox: Outbox<Entry>,
+    packer: Option<Packer>,
+    /// A shard that an answer named and the list does not. What is packed goes out before anything is packed anew.
+    news: Option<String>,
 }
 
-/// Opens a lane for each worker and stream of the plan.
-pub fn open(
-    client: &Client,
-    endpoint: &str,
-    plan: &Plan,
-    control: &Arc<Control>,
-    acked: Option<&UnboundedSender<Acked>>,
-) -> Lanes {
+/// Opens a lane for each worker and stream of the plan, given the shards of each stream.
+#[must_use]
+pub fn open(shared: &Shared, plan: &Plan, shards: Vec<Arc<Shards>>) -> Lanes {
+    let known: Vec<Arc<Known>> = shards
+        .iter()
+        .map(|of| Arc::new(Known::new(Arc::clone(of))))
+        .collect();
     let mut senders = Vec::new();
-    let mut accounts = Vec::new();
     let mut tasks = JoinSet::new();
     for _ in 0..plan.workers {
-        let account = SharedAccount::new(plan.ledger.is_some());
-        for stream in Stream::ALL {
-            let (sender, queue) = channel(plan.delivery.queue_records);
-            let lane = Lane {
-                to: Destination {
-                    client: client.clone(),
-                    stream: *stream,
-                    name: plan.stream_name(*stream),
-                    endpoint: endpoint.to_owned(),
-                },
-                delivery: plan.delivery,
-                account: account.clone(),
-                control: Arc::clone(control),
-                acked: acked.filter(|_| *stream == Stream::Transactions).cloned(),
-            };
-            tasks.spawn(lane.run(queue));
+        for (stream, known) in Stream::ALL.iter().zip(&known) {
+            let (sender, queue) = unbounded_channel();
+            tasks.spawn(Lane::new(shared.clone(), plan, *stream, known).run(queue));
             senders.push(sender);
         }
-        accounts.push(account);
     }
     Lanes {
         senders,
-        route: Route::WorkerAndStream {
-            workers: plan.workers as u64,
+        route: Route::Workers {
+            workers: plan.workers,
+            shards,
         },
-        accounts,
         tasks,
     }
 }
 
 impl Lane {
-    /// Fills calls and delivers them until there is no more to come.
-    async fn run(self, mut queue: Receiver<Box<Record>>) {
-        let mut batcher = Batcher::new(Limits::default());
-        let mut send_by = Instant::now();
+    fn new(shared: Shared, plan: &Plan, stream: Stream, known: &Arc<Known>) -> Self {
+        let (delivery, shards) = (plan.delivery, known.latest());
+        let packer = delivery
+            .aggregate_bytes
+            .map(|bytes| Packer::new(bytes, delivery.linger, shards.len()));
+        // Aggregates have lingered while they were filled.
+        let linger = if packer.is_some() {
+            Duration::ZERO
+        } else {
+            delivery.linger
+        };
+        Self {
+            shared: Shared {
+                acked: shared.acked.filter(|_| stream == Stream::Transactions),
+                ..shared
+            },
+            stream,
+            stream_name: plan.stream_name(stream),
+            delivery,
+            known: Arc::clone(known),
+            outbox: Outbox::new(delivery.limits, linger, delivery.backoff, shards.len()),
+            shards,
+            packer,
+            news: None,
+        }
+    }
+
+    /// Packs and sends until there is no more to come and every record is settled.
+    async fn run(mut self, mut queue: UnboundedReceiver<Vec<Item>>) {
+        let control = Arc::clone(&self.shared.control);
+        let mut open = true;
         loop {
-            let next = if batcher.is_empty() {
-                Ok(queue.recv().await)
-            } else {
-                timeout_at(send_by, queue.recv()).await
-            };
-            match next {
-                Ok(Some(record)) => {
-                    if batcher.is_empty() {
-                        send_by = Instant::now() + self.delivery.linger;
-                    }
-                    let parted = Parted::new(record);
-                    let bytes = parted.bytes();
-                    match batcher.push(parted, bytes) {
-                        Pushed::Waiting => {}
-                        Pushed::Full(batch) => self.deliver(batch).await,
-                        Pushed::TooLarge(parted) => {
-                            self.account
-                                .lock()
-                                .fail(&parted.record.planned, "RecordTooLarge", false);
-                        }
-                    }
+            if control.is_abandoned() {
+                return self.abandon(queue).await;
+            }
+            while open && self.news.is_none() {
+                match queue.try_recv() {
+                    Ok(chunk) => self.pack(chunk),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => open = false,
                 }
-                Ok(None) => return self.deliver(batcher.take()).await,
-                Err(_) => self.deliver(batcher.take()).await,
+            }
+            let finish = !open || self.news.is_some();
+            self.close_aggregates(finish);
+            let wake_at = match self.outbox.when(self.now(), finish) {
+                When::Now => {
+                    self.send().await;
+                    continue;
+                }
+                When::At(at) => Some(at),
+                When::Empty if self.news.is_some() => {
+                    self.relist().await;
+                    continue;
+                }
+                When::Empty => None,
+            };
+            let wake_at = wake_at
+                .into_iter()
+                .chain(self.packer.as_ref().and_then(Packer::due))
+                .min();
+            if wake_at.is_none() && !open {
+                return;
+            }
+            let wake = wake_at.map(|at| self.shared.started + at);
+            tokio::select! {
+                chunk = queue.recv(), if open && self.news.is_none() => match chunk {
+                    Some(chunk) => self.pack(chunk),
+                    None => open = false,
+                },
+                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
+                () = control.abandoned() => {}
             }
         }
     }
 
-    /// Sends a batch until each of its records is settled.
-    async fn deliver(&self, batch: Vec<Parted>) {
-        let mut parcel = Parcel::new(batch, self.delivery.backoff.max_attempts);
-        while !parcel.is_done() {
-            if self.control.is_abandoned() {
-                return self.fail(parcel.give_up("NotSent"));
-            }
-            if parcel.attempts() > 0 {
-                self.account.lock().retried += parcel.pending().len() as u64;
-            }
-            let answer = tokio::select! {
-                answer = self.to.put(&parcel, &self.delivery) => answer,
-                () = self.control.abandoned() => {
-                    parcel.answer_was_lost();
-                    return self.fail(parcel.give_up("Interrupted"));
-                }
+    /// The time since the start of the run.
+    fn now(&self) -> Duration {
+        self.shared.started.elapsed()
+    }
+
+    fn pack(&mut self, chunk: Vec<Item>) {
+        let now = self.now();
+        let (outbox, mut too_large) = (&mut self.outbox, Vec::new());
+        for item in chunk {
+            let shard = self.shards.of_user(item.user_id);
+            let mut queue = |entry: Entry| {
+                let bytes = entry.bytes();
+                too_large.extend(outbox.push(shard, entry, bytes, now).err());
             };
-            let whole_call = match &answer {
-                Answer::Each(_) => None,
-                Answer::Refused { code, .. } | Answer::Lost { code } => Some(code.clone()),
-            };
-            let settled = parcel.answer(answer);
-            if let Some(code) = whole_call.filter(|_| !settled.failed.is_empty()) {
-                self.break_off(&code, parcel.attempts());
+            match &mut self.packer {
+                Some(packer) => packer.push(shard, item, now, queue),
+                None => queue(Entry::plain(item)),
             }
-            self.settle(settled);
-            if !parcel.is_done() {
-                let wait = self.delivery.backoff.wait(parcel.attempts(), chance());
-                tokio::select! {
-                    () = sleep(wait) => {}
-                    () = self.control.abandoned() => {}
+        }
+        if !too_large.is_empty() {
+            self.shared.standing.settle(|account| {
+                for note in too_large.iter().flat_map(Entry::notes) {
+                    account.fail(note, "RecordTooLarge", false);
                 }
+            });
+        }
+    }
+
+    fn close_aggregates(&mut self, all: bool) {
+        let now = self.now();
+        if let Some(packer) = &mut self.packer {
+            packer.close(now, all, |shard, entry| {
+                let bytes = entry.bytes();
+                self.outbox
+                    .push(shard, entry, bytes, now)
+                    .expect("an aggregate is far smaller than a record may be");
+            });
+        }
+    }
+
+    /// Makes one call and takes in its answer.
+    async fn send(&mut self) {
+        let call = self.outbox.take(self.now());
+        self.count_attempt(&call);
+        let answer = tokio::select! {
+            answer = put(&self.shared.client, &self.stream_name, &call, self.delivery.call_timeout) => answer,
+            () = self.shared.control.abandoned() => return self.fail(call.give_up("Interrupted")),
+        };
+        self.count_throttled(&call, &answer);
+        let whole_call = match &answer {
+            Answer::Each(_) => None,
+            Answer::Refused { code, .. } | Answer::Lost { code } => Some(code.clone()),
+        };
+        let attempts = 1 + call
+            .items
+            .iter()
+            .map(|pending| pending.attempts)
+            .max()
+            .unwrap_or(0);
+        let settled = self.outbox.answer(call, answer, self.now(), chance());
+        if let Some(code) = whole_call.filter(|_| !settled.failed.is_empty()) {
+            self.break_off(&code, attempts);
+        }
+        self.acknowledge(&settled.acknowledged);
+        self.fail(settled.failed);
+    }
+
+    fn count_attempt(&self, call: &Call<Entry>) {
+        let again = call.items.iter().filter(|pending| pending.attempts > 0);
+        let retried: u64 = again.map(|pending| pending.item.records()).sum();
+        self.shared.standing.settle(|account| {
+            account.calls += 1;
+            account.attempts += call.items.len() as u64;
+            account.wire_bytes += call.bytes as u64;
+            account.retried += retried;
+        });
+    }
+
+    fn count_throttled(&self, call: &Call<Entry>, answer: &Answer<Place>) {
+        let throttled = |shard: usize, account: &mut Account| {
+            account.shard(self.stream, &self.shards.ids()[shard]).throttled += 1;
+        };
+        match answer {
+            Answer::Each(results) if results.iter().any(Result::is_err) => {
+                self.shared.standing.settle(|account| {
+                    for (pending, result) in call.items.iter().zip(results) {
+                        if result.as_ref().is_err_and(|code| code == THROTTLED) {
+                            throttled(pending.shard, account);
+                        }
+                    }
+                });
             }
+            Answer::Refused { code, .. } if code == THROTTLED => {
+                self.shared.standing.settle(|account| {
+                    call.items
+                        .iter()
+                        .for_each(|pending| throttled(pending.shard, account));
+                });
+            }
+            _ => {}
         }
     }
 
     /// Where a whole call was given up, the next ones would be, too.
     fn break_off(&self, code: &str, attempts: u32) {
-        let Destination { name, endpoint, .. } = &self.to;
         let times = if attempts == 1 {
             "1 attempt".to_owned()
         } else {
             format!("{attempts} attempts")
         };
-        self.control.stop(Cause::Broken(format!(
-            "sending to {name} at {endpoint} was given up after {times}: {code}"
+        self.shared.control.stop(Cause::Broken(format!(
+            "sending to {} at {} was given up after {times}: {code}",
+            self.stream_name, self.shared.endpoint
         )));
     }
 
-    fn settle(&self, settled: Settled<Parted, Place>) {
-        let now = Instant::now();
-        let mut account = self.account.lock();
-        for acknowledged in settled.acknowledged {
-            let Parted { record, json, .. } = acknowledged.item;
-            account.possible_duplicates += u64::from(acknowledged.maybe_twice);
-            account.acknowledge(
-                &record.planned,
-                json.len(),
-                now.saturating_duration_since(record.due),
-            );
-            if let Some(acked) = &self.acked {
-                let occurred_at = record.planned.event.envelope.occurred_at;
-                let Place {
-                    shard_id,
-                    sequence_number,
-                } = acknowledged.answer;
-                let stream = self.to.stream;
-                // Whoever measures may have stopped before the run did.
-                let _ = acked.send(Acked {
-                    stream,
-                    shard_id,
-                    sequence_number,
-                    occurred_at,
-                    minute: occurred_at.minute(),
-                });
+    fn acknowledge(&mut self, acknowledged: &[Acknowledged<Entry, Place>]) {
+        let now = self.now();
+        // A call holds its entries shard by shard.
+        let by_shard = || acknowledged.chunk_by(|a, b| a.answer.shard_id == b.answer.shard_id);
+        self.shared.standing.settle(|account| {
+            for of_shard in by_shard() {
+                let mut count = ShardCount::default();
+                for Acknowledged {
+                    item,
+                    bytes,
+                    maybe_twice,
+                    ..
+                } in of_shard
+                {
+                    count.records += 1;
+                    count.events += item.records();
+                    count.bytes += *bytes as u64;
+                    account.possible_duplicates += if *maybe_twice { item.records() } else { 0 };
+                    item.notes().for_each(|note| account.acknowledge(note, now));
+                }
+                account
+                    .shard(self.stream, &of_shard[0].answer.shard_id)
+                    .add(count);
+            }
+        });
+        let ids = by_shard().map(|of_shard| &of_shard[0].answer.shard_id);
+        if let Some(news) = ids.into_iter().find(|id| self.known.is_news(&self.shards, id)) {
+            self.news = Some(news.clone());
+        }
+        if let Some(acked) = &self.shared.acked {
+            acknowledged
+                .iter()
+                .for_each(|of| tell(acked, self.stream, &of.item, &of.answer));
+        }
+    }
+
+    fn fail(&self, failed: Vec<Failed<Entry>>) {
+        if failed.is_empty() {
+            return;
+        }
+        self.shared.standing.settle(|account| {
+            for failed in failed {
+                let notes = failed.item.notes();
+                notes.for_each(|note| account.fail(note, &failed.code, failed.uncertain));
+            }
+        });
+    }
+
+    /// All that was packed for the old shards is settled: packs for the new ones from now on.
+    async fn relist(&mut self) {
+        if let Some(shard_id) = self.news.take() {
+            let relisted = self
+                .known
+                .relist(&self.shared.client, &self.stream_name, &shard_id);
+            self.shards = tokio::select! {
+                shards = relisted => shards,
+                () = self.shared.control.abandoned() => return,
+            };
+            self.outbox.serve(self.shards.len());
+            if let Some(packer) = &mut self.packer {
+                packer.serve(self.shards.len());
             }
         }
-        drop(account);
-        self.fail(settled.failed);
     }
 
-    fn fail(&self, failed: Vec<Failed<Parted>>) {
-        let mut account = self.account.lock();
-        for failed in failed {
-            account.fail(&failed.item.record.planned, &failed.code, failed.uncertain);
+    /// Gives up what is queued, and what still comes.
+    async fn abandon(mut self, mut queue: UnboundedReceiver<Vec<Item>>) {
+        let queued = self.outbox.give_up("NotSent");
+        self.fail(queued);
+        let open = self.packer.as_mut().map(Packer::give_up).unwrap_or_default();
+        self.shared.standing.settle(|account| {
+            open.iter().for_each(|note| account.fail(note, "NotSent", false));
+        });
+        while let Some(chunk) = queue.recv().await {
+            self.shared.standing.settle(|account| {
+                chunk
+                    .iter()
+                    .for_each(|item| account.fail(&item.note, "NotSent", false));
+            });
         }
     }
 }
 
-impl Parted {
-    fn new(record: Box<Record>) -> Self {
-        let mut json = Vec::with_capacity(512);
-        record.planned.event.to_json(&mut json);
-        Self {
-            key: record.planned.event.envelope.user_id.to_string(),
-            json,
-            record,
-        }
+/// Tells whoever measures freshness where transactions are.
+fn tell(acked: &UnboundedSender<Acked>, stream: Stream, entry: &Entry, place: &Place) {
+    for content in entry.notes().filter_map(|note| note.content.as_deref()) {
+        let Content::Event(planned) = content else {
+            continue;
+        };
+        let occurred_at = planned.event.envelope.occurred_at;
+        // Whoever measures may have stopped before the run did.
+        let _ = acked.send(Acked {
+            stream,
+            shard_id: place.shard_id.clone(),
+            sequence_number: place.sequence_number.clone(),
+            occurred_at,
+            minute: occurred_at.minute(),
+        });
     }
-
-    fn bytes(&self) -> usize {
-        self.key.len() + self.json.len()
-    }
-
-    fn entry(&self) -> PutRecordsRequestEntry {
-        PutRecordsRequestEntry::builder()
-            .partition_key(self.key.clone())
-            .data(Blob::new(self.json.clone()))
-            .build()
-            .expect("both required fields are set")
-    }
-}
-
-/// Where a record is.
-#[derive(Debug, PartialEq, Eq)]
-struct Place {
-    shard_id: String,
-    sequence_number: String,
-}
-
-impl Destination {
-    /// One attempt with all that is pending.
-    async fn put(&self, parcel: &Parcel<Parted>, delivery: &Delivery) -> Answer<Place> {
-        let records = parcel.pending().map(Parted::entry).collect();
-        let call = self
-            .client
-            .put_records()
-            .stream_name(&self.name)
-            .set_records(Some(records))
-            .send();
-        match timeout(delivery.call_timeout, call).await {
-            Err(_) => Answer::Lost {
-                code: "NoAnswerInTime".to_owned(),
-            },
-            Ok(Ok(output)) => Answer::Each(results(output)),
-            Ok(Err(error)) => refusal(&error),
-        }
-    }
-}
-
-/// A 200 is not success: each entry has its own result.
-fn results(output: PutRecordsOutput) -> Vec<Result<Place, String>> {
-    output
-        .records
-        .into_iter()
-        .map(
-            |entry| match (entry.error_code, entry.sequence_number, entry.shard_id) {
-                (None, Some(sequence_number), Some(shard_id)) => Ok(Place {
-                    shard_id,
-                    sequence_number,
-                }),
-                (code, ..) => Err(code.unwrap_or_else(|| "MalformedAnswer".to_owned())),
-            },
-        )
-        .collect()
-}
-
-/// What an error says about the records: the one place that decides whether they may have been taken, and whether to try
-/// again.
-fn refusal(error: &SdkError<PutRecordsError, HttpResponse>) -> Answer<Place> {
-    match error {
-        SdkError::ServiceError(answer) => {
-            let code = answer.err().code().unwrap_or("UnknownError").to_owned();
-            if answer.raw().status().is_server_error() {
-                // A service that failed inside may have failed after it took the records.
-                return Answer::Lost { code };
-            }
-            let again = RETRYABLE_CODES.contains(&code.as_str());
-            Answer::Refused { code, again }
-        }
-        SdkError::ConstructionFailure(_) => Answer::Refused {
-            code: "InvalidRequest".to_owned(),
-            again: false,
-        },
-        _ if never_sent(error) => Answer::Refused {
-            code: "Unreachable".to_owned(),
-            again: true,
-        },
-        _ => Answer::Lost {
-            code: "NoAnswer".to_owned(),
-        },
-    }
-}
-
-/// Whether an error came before a connection.
-fn never_sent(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(io) = error.downcast_ref::<std::io::Error>()
-            && matches!(
-                io.kind(),
-                ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable
-            )
-        {
-            return true;
-        }
-        next = error.source();
-    }
-    false
 }
 
 /// Any number. It spreads waits and touches no event, so it needn't be the same each time.

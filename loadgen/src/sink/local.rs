@@ -6,16 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use events::Stream;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Delivery, Lanes, Record, Route, SharedAccount};
+use super::{Item, Lanes, Route};
 use crate::control::{Cause, Control};
 use crate::failure::Failure;
-
-/// Records written before they are flushed and counted as acknowledged, at most.
-const CHUNK_RECORDS: usize = 1_000;
+use crate::flow::Standing;
 
 /// Takes lines of JSON.
 pub trait Target: Send + 'static {
@@ -111,56 +109,47 @@ impl Target for Files {
 }
 
 /// Opens the one lane of a target.
-pub fn open(target: impl Target, delivery: &Delivery, with_books: bool, control: Arc<Control>) -> Lanes {
-    let (sender, queue) = mpsc::channel(delivery.queue_records);
-    let account = SharedAccount::new(with_books);
+#[must_use]
+pub fn open(target: impl Target, standing: Arc<Standing>, control: Arc<Control>, started: Instant) -> Lanes {
+    let (sender, queue) = unbounded_channel();
     let mut tasks = JoinSet::new();
-    let own = account.clone();
     // A thread of its own: a target that blocks stalls nothing but its lane.
-    tasks.spawn_blocking(move || lane(target, queue, &own, &control));
+    tasks.spawn_blocking(move || lane(target, queue, &standing, &control, started));
     Lanes {
         senders: vec![sender],
         route: Route::Single,
-        accounts: vec![account],
         tasks,
     }
 }
 
 fn lane(
     mut target: impl Target,
-    mut queue: mpsc::Receiver<Box<Record>>,
-    account: &SharedAccount,
+    mut queue: UnboundedReceiver<Vec<Item>>,
+    standing: &Standing,
     control: &Control,
+    started: Instant,
 ) {
-    let mut line = Vec::new();
-    let mut records = Vec::with_capacity(CHUNK_RECORDS);
     let mut broken = false;
-    while queue.blocking_recv_many(&mut records, CHUNK_RECORDS) > 0 {
+    while let Some(mut chunk) = queue.blocking_recv() {
         if broken || control.is_abandoned() {
-            let mut account = account.lock();
-            records
-                .drain(..)
-                .for_each(|record| account.fail(&record.planned, "NotSent", false));
+            standing.settle(|account| {
+                chunk
+                    .iter()
+                    .for_each(|item| account.fail(&item.note, "NotSent", false));
+            });
             continue;
         }
-        let mut sizes = Vec::with_capacity(records.len());
-        let written = records
-            .iter()
-            .try_for_each(|record| {
-                line.clear();
-                record.planned.event.to_json(&mut line);
-                sizes.push(line.len());
-                line.push(b'\n');
-                target.write(record.planned.event.stream(), &line)
+        let written = chunk
+            .iter_mut()
+            .try_for_each(|item| {
+                item.json.push(b'\n');
+                target.write(item.stream, &item.json)
             })
             .and_then(|()| target.flush());
-        let mut account = account.lock();
         match written {
             Ok(()) => {
-                let now = Instant::now();
-                for (record, bytes) in records.drain(..).zip(sizes) {
-                    account.acknowledge(&record.planned, bytes, now.saturating_duration_since(record.due));
-                }
+                let now = started.elapsed();
+                standing.settle(|account| chunk.iter().for_each(|item| account.acknowledge(&item.note, now)));
             }
             Err(error) => {
                 broken = true;
@@ -170,9 +159,11 @@ fn lane(
                     Cause::Broken(format!("writing to {} failed: {error}", target.name()))
                 });
                 // A part of them may have got there.
-                records
-                    .drain(..)
-                    .for_each(|record| account.fail(&record.planned, "WriteFailed", true));
+                standing.settle(|account| {
+                    chunk
+                        .iter()
+                        .for_each(|item| account.fail(&item.note, "WriteFailed", true));
+                });
             }
         }
     }

@@ -1,33 +1,105 @@
-//! Where events go. A sink is a set of lanes; each takes records through a bounded queue and settles every one of them.
+//! Where records go. A sink is a set of lanes; each takes chunks of records and settles every one of them.
 
-pub mod batcher;
+pub mod backoff;
+pub mod cost;
+pub mod entry;
 pub mod kinesis;
 pub mod local;
-pub mod parcel;
+pub mod outbox;
+pub mod packer;
 pub mod preflight;
+pub mod put;
+pub mod shards;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use events::{Event, Minute, Stream, Timestamp};
-use tokio::sync::mpsc;
+use events::{EventType, Minute, Stream, Timestamp};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
-use self::parcel::Backoff;
-use crate::account::Account;
-use crate::generator::Planned;
+use self::backoff::Backoff;
+use self::outbox::Limits;
+use self::shards::Shards;
+use crate::source::{Content, Record};
 
-/// An event and the time that it is due.
-#[derive(Clone, Debug)]
-pub struct Record {
-    /// The event.
-    pub planned: Planned,
-    /// When it was to be sent; its latency counts from here.
-    pub due: Instant,
+/// A record on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// The stream that it goes to.
+    pub stream: Stream,
+    /// The shopper: the partition key.
+    pub user_id: u64,
+    /// What is sent.
+    pub json: Vec<u8>,
+    /// What the books need of it.
+    pub note: Note,
 }
 
-/// How events are delivered.
+/// What is kept of a record until it is settled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Note {
+    /// When it was to be sent, after the start of the run; its latency counts from here.
+    pub due: Duration,
+    /// What it is.
+    pub kind: Kind,
+    /// Bytes of its JSON.
+    pub json_bytes: u32,
+    /// What it takes in memory, as the budget counts it.
+    pub memory_bytes: u32,
+    /// The whole of it, if somebody asks for it later.
+    pub content: Option<Box<Content>>,
+}
+
+/// What a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An event, for the first time.
+    Event(EventType),
+    /// An event that was sent before.
+    Again,
+    /// A record that breaks the contract.
+    Bad,
+}
+
+/// Who asks for events later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// The ledger: for every record.
+    pub ledger: bool,
+    /// Freshness: for transactions.
+    pub freshness: bool,
+}
+
+impl Item {
+    /// A record, with as much of its event as will be asked for.
+    #[must_use]
+    pub fn new(record: Record, keep: Keep) -> Self {
+        let kind = match &record.content {
+            Content::Event(planned) => Kind::Event(planned.event.event_type()),
+            Content::Again(_) => Kind::Again,
+            Content::Bad(_) => Kind::Bad,
+        };
+        let wanted = keep.ledger || keep.freshness && record.stream == Stream::Transactions;
+        let content = wanted.then(|| Box::new(record.content));
+        let beside = size_of::<Self>() + content.as_ref().map_or(0, |_| size_of::<Content>());
+        let bytes = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
+        Self {
+            stream: record.stream,
+            user_id: record.user_id,
+            note: Note {
+                due: record.due,
+                kind,
+                json_bytes: bytes(record.json.len()),
+                memory_bytes: bytes(record.json.capacity() + beside),
+                content,
+            },
+            json: record.json,
+        }
+    }
+}
+
+/// How records are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// How long a call is filled before it goes out half empty.
@@ -36,11 +108,20 @@ pub struct Delivery {
     pub call_timeout: Duration,
     /// How often and how soon to send again.
     pub backoff: Backoff,
-    /// How long a stopped run may go on sending what is queued.
+    /// How long a stopped run may go on sending what is queued, and how long after its schedule's end a run waits for the
+    /// sink to take what is left.
     pub drain: Duration,
-    /// Records that may wait in a lane; beyond that, events are released late, and their latency tells.
-    pub queue_records: usize,
+    /// What the records handed to the sink and not settled may take in memory, JSON and all. Beyond that, records are
+    /// released late, and their latency tells.
+    pub budget_bytes: u64,
+    /// What a call may hold.
+    pub limits: Limits,
+    /// The most bytes of an aggregated record; `None`: each record is sent by itself.
+    pub aggregate_bytes: Option<usize>,
 }
+
+/// The KPL's own default: two payload units.
+pub const AGGREGATE_BYTES: usize = 51_200;
 
 impl Default for Delivery {
     fn default() -> Self {
@@ -49,7 +130,9 @@ impl Default for Delivery {
             call_timeout: Duration::from_secs(10),
             backoff: Backoff::default(),
             drain: Duration::from_secs(10),
-            queue_records: 1_000,
+            budget_bytes: 16 * 1024 * 1024,
+            limits: Limits::default(),
+            aggregate_bytes: None,
         }
     }
 }
@@ -69,75 +152,59 @@ pub struct Acked {
     pub minute: Minute,
 }
 
-/// An account that the lanes of one worker share.
-#[derive(Clone, Debug)]
-pub struct SharedAccount(Arc<Mutex<Account>>);
-
-impl SharedAccount {
-    fn new(with_books: bool) -> Self {
-        Self(Arc::new(Mutex::new(Account::new(with_books))))
-    }
-
-    /// The account, for as long as the guard lives; not across an await.
-    pub fn lock(&self) -> MutexGuard<'_, Account> {
-        // Counts stay true if a holder panicked: the panic itself is reported.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The lanes of a sink.
+/// The lanes of a sink. They end when every record is settled after the senders are gone.
 #[derive(Debug)]
 pub struct Lanes {
-    senders: Vec<mpsc::Sender<Box<Record>>>,
-    route: Route,
-    /// What became of the events so far, by worker.
-    pub accounts: Vec<SharedAccount>,
-    /// They end when every record is settled after the senders are gone.
+    /// The way into each lane.
+    pub senders: Vec<UnboundedSender<Vec<Item>>>,
+    /// Which lane a record belongs to.
+    pub route: Route,
+    /// What works in them.
     pub tasks: JoinSet<()>,
 }
 
-/// Which lane an event belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Route {
+/// Which lane a record belongs to. It stays the same for the whole run, so that a shopper's events stay in order.
+#[derive(Clone, Debug)]
+pub enum Route {
     /// All in one, in order.
     Single,
-    /// By shopper, so that a shopper's events stay in order, and by stream.
-    WorkerAndStream { workers: u64 },
+    /// By stream and worker. A stream with fewer shards than workers has its shoppers spread over all of them; else each
+    /// shard has its worker.
+    Workers {
+        /// How many there are.
+        workers: usize,
+        /// The shards at the start of the run, by stream.
+        shards: Vec<Arc<Shards>>,
+    },
 }
 
 impl Route {
-    fn lane(self, event: &Event) -> usize {
+    /// The lane of a shopper's records on a stream.
+    #[must_use]
+    pub fn lane(&self, stream: Stream, user_id: u64) -> usize {
         match self {
             Self::Single => 0,
-            Self::WorkerAndStream { workers } => {
-                // Fibonacci hashing: neighbouring ids part.
-                let worker = (event.envelope.user_id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % workers;
-                usize::try_from(worker).unwrap_or(0) * Stream::ALL.len() + event.stream() as usize
+            Self::Workers { workers, shards } => {
+                let shards = &shards[stream as usize];
+                let worker = if shards.len() >= *workers {
+                    shards.of_user(user_id)
+                } else {
+                    // Fibonacci hashing: neighbouring ids part.
+                    usize::try_from(user_id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32).unwrap_or(0)
+                } % workers;
+                worker * Stream::ALL.len() + stream as usize
             }
         }
     }
 }
 
-impl Lanes {
-    /// The queue of the lane that an event belongs to.
-    #[must_use]
-    pub fn queue(&self, event: &Event) -> &mpsc::Sender<Box<Record>> {
-        &self.senders[self.route.lane(event)]
-    }
-
-    /// Tells the lanes that there is no more to come, and waits until every record is settled.
-    pub async fn finish(mut self) -> Account {
-        self.senders.clear();
-        while let Some(ended) = self.tasks.join_next().await {
-            if let Err(error) = ended
-                && let Ok(panic) = error.try_into_panic()
-            {
-                std::panic::resume_unwind(panic);
-            }
+/// Waits until every record is settled.
+pub async fn settled(mut tasks: JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended
+            && let Ok(panic) = error.try_into_panic()
+        {
+            std::panic::resume_unwind(panic);
         }
-        let mut accounts = self.accounts.iter().map(|account| account.lock().clone());
-        let mut total = accounts.next().unwrap_or_else(|| Account::new(false));
-        accounts.for_each(|account| total.merge(account));
-        total
     }
 }

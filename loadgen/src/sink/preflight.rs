@@ -1,5 +1,6 @@
 //! Finds out before a run whether it can work: region, credentials, endpoint, streams.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -14,6 +15,7 @@ use aws_sdk_kinesis::types::StreamStatus;
 use events::Stream;
 use tokio::time::timeout;
 
+use super::shards::Shards;
 use crate::failure::{Failure, causes};
 use crate::plan::Plan;
 
@@ -69,13 +71,22 @@ impl Aws {
             .ok_or_else(|| Failure::run(format!("the ARN of {stream_name}, `{arn}`, names no account")))
     }
 
-    /// Fails with what is wrong and what to do about it.
-    pub async fn check(&self, client: &Client, plan: &Plan) -> Result<(), Failure> {
+    /// The shards of each stream, or what is wrong and what to do about it.
+    pub async fn check(&self, client: &Client, plan: &Plan) -> Result<Vec<Arc<Shards>>, Failure> {
         self.check_credentials().await?;
+        let mut shards = Vec::with_capacity(Stream::ALL.len());
         for stream in Stream::ALL {
-            self.check_stream(client, &plan.stream_name(*stream)).await?;
+            let name = plan.stream_name(*stream);
+            self.check_stream(client, &name).await?;
+            let of_stream = Shards::list(client, &name).await.map_err(|error| {
+                Failure::run(format!(
+                    "cannot list the shards of {name} at {} ({error}): allow kinesis:ListShards",
+                    self.endpoint
+                ))
+            })?;
+            shards.push(Arc::new(of_stream));
         }
-        Ok(())
+        Ok(shards)
     }
 
     async fn check_credentials(&self) -> Result<(), Failure> {

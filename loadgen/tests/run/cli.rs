@@ -11,27 +11,31 @@ use loadgen::ledger::Ledger;
 use serde_json::Value;
 
 /// The program, in an environment where nothing is set but what a test sets.
-fn loadgen(flags: &str) -> Command {
+pub(crate) fn program(arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command
         .env_clear()
         .env("RUST_BACKTRACE", "1")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .stdin(Stdio::null());
-    command.arg("run").args(flags.split_whitespace());
+    command.args(arguments.split_whitespace());
     command
 }
 
-fn output(flags: &str) -> Output {
+fn loadgen(flags: &str) -> Command {
+    program(&format!("run {flags}"))
+}
+
+pub(crate) fn output(flags: &str) -> Output {
     loadgen(flags).output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
 /// Checks that a command ends with `code` and one message that holds all of `parts`.
-fn check_refused(command: &mut Command, code: i32, parts: &[&str]) {
+pub(crate) fn check_refused(command: &mut Command, code: i32, parts: &[&str]) {
     let output = command.output().unwrap();
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{message}");
@@ -96,8 +100,10 @@ fn the_json_report_has_its_fields() {
             .cloned()
             .collect::<BTreeSet<_>>()
     };
-    let expected = "schema_version seed stage sink start end offered acknowledged failed uncertain failures_by_code retried \
-                    possible_duplicates bytes events_by_type elapsed_s target_rate achieved_rate latency_ms";
+    let expected = "schema_version seed stage sink start end offered acknowledged failed dropped uncertain failures_by_code \
+                    calls attempts retried possible_duplicates bytes wire_bytes events_by_type duplicates_sent bad_sent \
+                    elapsed_s target_rate achieved_rate start_lateness_ms blocked_s largest_backlog_bytes latency_ms \
+                    shards hottest_shards";
     assert_eq!(
         keys(&report),
         expected.split_whitespace().map(str::to_owned).collect()
@@ -148,6 +154,17 @@ fn wrong_usage_is_exit_code_2_with_what_is_allowed() {
         ("--sink kafka", "kinesis, null, stdout, file:DIR"),
         ("--output xml", "human, json"),
         ("--sink null --ledger /nowhere/ledger.json", "no folder /nowhere"),
+        (
+            "--sink null --summary-file /nowhere/summary.json",
+            "no folder /nowhere",
+        ),
+        (
+            "--sink null --summary-file one.json --ledger one.json",
+            "name two",
+        ),
+        ("--threshold p95<1ms", "p50, p90, p99, p99.9 and max"),
+        ("--threshold p99<250", "us, ms and s"),
+        ("--threshold error_rate<5", "a percentage such as 1%"),
         ("--tempo 5", "--tempo"),
     ] {
         check_refused(&mut loadgen(flags), 2, &[part]);
@@ -282,4 +299,119 @@ async fn a_second_ctrl_c_quits_at_once() {
     interrupt(&child);
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(130), 0));
+}
+
+#[test]
+fn broken_thresholds_end_a_run_with_a_line_each_after_its_report() {
+    let flags = "--sink null --events 1000 --rate 100000";
+    let kept = "--threshold error_rate<=0% --threshold max<10000s";
+    let broken = "--threshold achieved_rate>=1000000 --threshold freshness_p99<30s";
+    let output = output(&format!("{flags} --output json {kept} {broken}"));
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let outcomes = report["thresholds"].as_array().unwrap();
+    let ok: Vec<(&str, bool)> = outcomes
+        .iter()
+        .map(|outcome| {
+            (
+                outcome["threshold"].as_str().unwrap(),
+                outcome["ok"].as_bool().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        ok,
+        [
+            ("error_rate<=0%", true),
+            ("max<10000s", true),
+            ("achieved_rate>=1000000", false),
+            ("freshness_p99<30s", false)
+        ]
+    );
+    assert_eq!(
+        (&outcomes[0]["value"], &outcomes[3]["value"]),
+        (&0.0.into(), &Value::Null)
+    );
+    let lines: Vec<&str> = text(&output.stderr).lines().collect();
+    assert_eq!(lines[0], "error: the run broke its thresholds");
+    assert!(
+        lines[1].starts_with("achieved_rate>=1000000: broken, achieved_rate is "),
+        "{lines:?}"
+    );
+    assert_eq!(
+        lines[2..],
+        ["freshness_p99<30s: broken, freshness was not measured"]
+    );
+}
+
+#[test]
+fn thresholds_that_hold_are_ticked_off_in_the_table() {
+    let output = output("--sink null --events 1000 --rate 100000 --threshold error_rate<1%");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+    let table = text(&output.stdout);
+    let row = table
+        .lines()
+        .find(|line| line.contains("✓ error_rate<1%"))
+        .unwrap();
+    assert!(row.contains("error_rate is 0 %"), "{row}");
+}
+
+#[test]
+fn the_summary_file_is_the_json_report_whatever_the_output() {
+    let folder = Folder::new("summary");
+    let path = folder.path("summary.json");
+    let flags = format!(
+        "--sink null --events 1000 --rate 100000 --summary-file {}",
+        path.display()
+    );
+    let read = || serde_json::from_slice::<Value>(&std::fs::read(&path).unwrap()).unwrap();
+    assert!(text(&output(&flags).stdout).contains("achieved rate"));
+    assert_eq!(read()["acknowledged"], 1_000);
+    let printed = output(&format!("{flags} --output json")).stdout;
+    assert_eq!(read(), serde_json::from_slice::<Value>(&printed).unwrap());
+    assert_eq!(
+        std::fs::read_dir(folder.path("")).unwrap().count(),
+        1,
+        "nothing is left over"
+    );
+}
+
+#[test]
+fn schemas_completions_and_manual_are_printed() {
+    let printed = |arguments: &str| {
+        let output = program(arguments).output().unwrap();
+        assert_eq!(
+            (output.status.code(), text(&output.stderr)),
+            (Some(0), ""),
+            "{arguments}"
+        );
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let published = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../crates/events/schemas/purchase.json"
+    );
+    assert_eq!(
+        printed("schema purchase"),
+        std::fs::read_to_string(published).unwrap()
+    );
+    assert_eq!(printed("schema"), printed("schema --all"));
+    let all: Value = serde_json::from_str(&printed("schema --output json")).unwrap();
+    assert_eq!(all["schemas"]["purchase"]["title"], "purchase");
+    assert!(printed("completions bash").contains("--threshold"));
+    assert!(printed("man").contains(".TH loadgen 1"));
+
+    check_refused(&mut program("schema teleport"), 2, &["product_view", "refund"]);
+    check_refused(&mut program("schema refund --all"), 2, &["--all"]);
+    check_refused(
+        &mut program("completions tcsh"),
+        2,
+        &["bash, elvish, fish, powershell, zsh"],
+    );
+    let file = Folder::new("schemas");
+    std::fs::write(file.path("file"), "").unwrap();
+    for command in ["schema", "man"] {
+        let to_file = format!("{command} --dir {}", file.path("file").display());
+        check_refused(&mut program(&to_file), 1, &["cannot write", "name another --dir"]);
+    }
 }

@@ -3,36 +3,35 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::support::{FakeKinesis, Faults, Folder, aws, host, plan};
-use events::{Stream, Uuid};
+use crate::support::{FakeKinesis, Faults, Folder, Seen, aws, host, plan, shop};
+use events::{Rule, Stream, Uuid};
 use loadgen::failure::Failure;
-use loadgen::generator::Generator;
 use loadgen::ledger::{IdSum, Ledger};
 use loadgen::plan::Plan;
 use loadgen::report::{Measured, Report};
 use loadgen::run::{Freshness, run};
-use loadgen::source::{Content, Source};
+use loadgen::source::{Content, Record, Source};
 
 const FAST: &str = "--rate 100000 --events 3000 --workers 2 --output json";
 
 /// The ids of all events of a plan.
 fn planned(plan: &Plan) -> Vec<Uuid> {
-    let mut generator = Generator::new(plan.events.clone(), plan.limit);
-    std::iter::from_fn(|| generator.next_record())
-        .filter_map(|record| match record.content {
-            Content::Event(planned) => Some(planned.event.envelope.event_id),
-            _ => None,
+    let mut source = shop(plan);
+    std::iter::from_fn(|| source.next_record())
+        .map(|record| match record.content {
+            Content::Event(planned) => planned.event.envelope.event_id,
+            other => panic!("{other:?}"),
         })
         .collect()
 }
 
 async fn send(plan: &Plan, kinesis: &FakeKinesis) -> (Result<Report, Failure>, Report) {
     let (host, stdout, _interrupt) = host(Some(kinesis.aws()));
-    let result = run(plan, host).await;
+    let result = run(plan, shop(plan), host).await;
     let printed: Report = serde_json::from_str(&stdout.text()).unwrap();
     assert_eq!(
         printed.offered,
-        printed.acknowledged + printed.failed,
+        printed.acknowledged + printed.failed + printed.dropped,
         "every event is settled"
     );
     (result, printed)
@@ -53,15 +52,23 @@ async fn without_faults_each_event_is_stored_once_and_a_shoppers_events_stay_in_
     let stored = seen.stored_ids();
     assert!(planned(&plan).iter().all(|id| stored[id] == 1));
     assert_eq!(stored.len(), 3_000);
+    assert_in_order(&seen);
+    assert_eq!(report.attempts, 3_000);
+    assert!(report.calls >= 6 && report.wire_bytes > report.bytes);
+}
+
+/// A shopper's events of a stream are stored in their order.
+fn assert_in_order(seen: &Seen) {
     let mut last = HashMap::new();
     for (name, events) in &seen.stored {
-        for (key, event) in events {
-            assert_eq!(*key, event.envelope.user_id.to_string());
-            let occurred_at = event.envelope.occurred_at;
-            let before = last.insert((name, key), occurred_at);
+        for stored in events {
+            let envelope = &stored.event.envelope;
+            assert_eq!(stored.key, envelope.user_id.to_string());
+            let before = last.insert((name, &stored.key), envelope.occurred_at);
             assert!(
-                before.is_none_or(|before| before <= occurred_at),
-                "{key} is out of order in {name}"
+                before.is_none_or(|before| before <= envelope.occurred_at),
+                "{} is out of order in {name}",
+                stored.key
             );
         }
     }
@@ -180,7 +187,7 @@ async fn the_ledger_is_what_the_streams_hold() {
     let seen = kinesis.seen();
     for stream in Stream::ALL {
         let stored = &seen.stored[&plan.stream_name(*stream)];
-        let ids = stored.iter().map(|(_, event)| event.envelope.event_id.as_u128());
+        let ids = stored.iter().map(|of| of.event.envelope.event_id.as_u128());
         assert_eq!(ledger.streams[stream].events, stored.len() as u64);
         assert_eq!(
             ledger.streams[stream].event_id_sum,
@@ -281,7 +288,7 @@ async fn an_interrupt_ends_a_stalled_run_within_bounds_and_with_its_report() {
     let mut plan = plan("--rate 20000 --workers 2 --output json");
     plan.ledger = Some(folder.path("ledger.json"));
     plan.delivery.drain = Duration::from_millis(20);
-    plan.delivery.queue_records = 100;
+    plan.delivery.budget_bytes = 1 << 20;
     let (host, stdout, interrupt) = host(Some(kinesis.aws()));
     let interrupting = async {
         while kinesis.seen().calls < 6 {
@@ -289,10 +296,13 @@ async fn an_interrupt_ends_a_stalled_run_within_bounds_and_with_its_report() {
         }
         interrupt.send(()).unwrap();
     };
-    let (result, ()) = tokio::join!(run(&plan, host), interrupting);
+    let (result, ()) = tokio::join!(run(&plan, shop(&plan), host), interrupting);
     assert_eq!(result.unwrap_err().exit_code(), 130);
     let report: Report = serde_json::from_str(&stdout.text()).unwrap();
-    assert_eq!((report.acknowledged, report.failed), (0, report.offered));
+    assert_eq!(
+        (report.acknowledged, report.failed + report.dropped),
+        (0, report.offered)
+    );
     assert_eq!(report.failures_by_code["Interrupted"], report.uncertain);
     let ledger = Ledger::read(plan.ledger.as_ref().unwrap()).unwrap();
     assert_eq!((ledger.acknowledged, ledger.uncertain), (0, report.uncertain));
@@ -309,7 +319,7 @@ async fn an_interrupt_sends_what_is_queued() {
         }
         interrupt.send(()).unwrap();
     };
-    let (result, ()) = tokio::join!(run(&plan, host), interrupting);
+    let (result, ()) = tokio::join!(run(&plan, shop(&plan), host), interrupting);
     assert_eq!(result, Err(Failure::Interrupted));
     let report: Report = serde_json::from_str(&stdout.text()).unwrap();
     assert!(report.offered >= 100);
@@ -329,7 +339,7 @@ async fn acknowledged_transactions_are_told_to_who_measures_freshness() {
     let (acked, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let result = tokio::spawn(async { Measured::default() });
     host.freshness = Some(Freshness { acked, result });
-    run(&plan, host).await.unwrap();
+    run(&plan, shop(&plan), host).await.unwrap();
     let mut numbers = Vec::new();
     while let Some(acked) = receiver.recv().await {
         assert_eq!(
@@ -348,7 +358,8 @@ async fn acknowledged_transactions_are_told_to_who_measures_freshness() {
 
 async fn refused(aws: loadgen::sink::preflight::Aws) -> String {
     let (host, stdout, _interrupt) = host(Some(aws));
-    let failure = run(&plan("--stage x --events 1"), host).await.unwrap_err();
+    let plan = plan("--stage x --events 1");
+    let failure = run(&plan, shop(&plan), host).await.unwrap_err();
     assert_eq!((failure.exit_code(), stdout.text().as_str()), (1, ""));
     failure.to_string()
 }
@@ -392,4 +403,284 @@ async fn what_is_wrong_is_told_before_anything_is_sent() {
         "{message}"
     );
     assert!(message.contains("refused"), "{message}");
+}
+
+const SHARDED: &str = "--rate 100000 --events 3000 --output json";
+
+/// A plan of other flags, with as many entries in a call.
+fn sharded(flags: &str, call_records: usize) -> Plan {
+    let mut plan = plan(&format!("{SHARDED} {flags}"));
+    plan.delivery.limits.call_records = call_records;
+    plan.delivery.aggregate_bytes = plan.delivery.aggregate_bytes.map(|_| 4_000);
+    plan
+}
+
+#[tokio::test]
+async fn the_same_events_arrive_for_any_workers_batches_and_aggregation() {
+    let mut expected = None;
+    for (flags, call_records) in [
+        ("--workers 1", 500),
+        ("--workers 2", 7),
+        ("--workers 4", 100),
+        ("--workers 1 --aggregate", 500),
+        ("--workers 2 --aggregate", 500),
+        ("--workers 4 --aggregate", 2),
+    ] {
+        let kinesis = FakeKinesis::start(Faults {
+            shards: 3,
+            ..Faults::default()
+        })
+        .await;
+        let plan = sharded(flags, call_records);
+        let report = send(&plan, &kinesis).await.0.unwrap();
+        let seen = kinesis.seen();
+        assert_in_order(&seen);
+        assert!(seen.largest_call <= call_records, "{flags}");
+        assert_eq!(report.attempts, seen.records, "{flags}");
+        assert_eq!(seen.records < 1_500, flags.contains("aggregate"), "{flags}");
+        let sets = seen.stored_sets();
+        assert_eq!(
+            sets.values().map(std::collections::BTreeSet::len).sum::<usize>(),
+            3_000
+        );
+        assert_eq!(*expected.get_or_insert_with(|| sets.clone()), sets, "{flags}");
+    }
+}
+
+#[tokio::test]
+async fn aggregates_are_sent_again_whole_and_lose_nothing() {
+    for (lost_answers, flags) in [(0, "--aggregate"), (10, "--aggregate"), (10, "")] {
+        let kinesis = FakeKinesis::start(Faults {
+            shards: 3,
+            failed_entries: 30,
+            lost_answers,
+            ..Faults::default()
+        })
+        .await;
+        let plan = sharded(flags, 5);
+        let report = send(&plan, &kinesis).await.0.unwrap();
+        assert_eq!((report.acknowledged, report.failed), (3_000, 0));
+        let seen = kinesis.seen();
+        let stored = seen.stored_ids();
+        assert!(planned(&plan).iter().all(|id| stored[id] >= 1));
+        assert_eq!(seen.sent_after_acknowledged, 0);
+        let doubled = stored.values().filter(|times| **times > 1).count() as u64;
+        assert!(report.retried > 0 && report.possible_duplicates >= doubled);
+        assert_eq!(doubled > 0, lost_answers > 0);
+        let sent: u64 = seen.sent.values().map(|times| u64::from(*times)).sum();
+        assert_eq!(report.retried, sent - 3_000);
+    }
+}
+
+#[tokio::test]
+async fn a_throttled_shard_holds_up_no_other_and_is_named() {
+    let kinesis = FakeKinesis::start(Faults {
+        shards: 4,
+        throttled_shard: Some((2, 30)),
+        ..Faults::default()
+    })
+    .await;
+    let plan = sharded("--workers 1", 20);
+    let report = send(&plan, &kinesis).await.0.unwrap();
+    let seen = kinesis.seen();
+    assert!(planned(&plan).iter().all(|id| seen.stored_ids()[id] == 1));
+    // One lane a stream: what the other shards stored meanwhile came past the waiting one.
+    assert!(seen.stored_beside_throttled > 0);
+    let throttled: u64 = report.shards.iter().map(|shard| shard.throttled).sum();
+    assert_eq!((throttled, report.retried), (3 * 30, 3 * 30));
+    for shard in &report.shards {
+        assert_eq!(shard.throttled > 0, shard.shard_id.ends_with('2'), "{shard:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_shoppers_events_of_other_shards_stay_in_order_around_failed_entries() {
+    let kinesis = FakeKinesis::start(Faults {
+        shards: 4,
+        failed_entries: 20,
+        ..Faults::default()
+    })
+    .await;
+    // One entry a call: nothing can overtake within it.
+    let plan = sharded("--workers 2 --aggregate", 1);
+    send(&plan, &kinesis).await.0.unwrap();
+    assert_in_order(&kinesis.seen());
+}
+
+#[tokio::test]
+async fn the_report_has_the_figures_of_each_shard() {
+    let kinesis = FakeKinesis::start(Faults {
+        shards: 3,
+        ..Faults::default()
+    })
+    .await;
+    let plan = sharded("--aggregate", 500);
+    let report = send(&plan, &kinesis).await.0.unwrap();
+    let seen = kinesis.seen();
+    assert_eq!(report.shards.len(), 9);
+    for shard in &report.shards {
+        let name = plan.stream_name(shard.stream);
+        let stored = seen.stored[&name].iter().filter(|of| of.shard == shard.shard_id);
+        assert_eq!(shard.events, stored.count() as u64);
+        assert!((shard.share - shard.events as f64 / seen.stored[&name].len() as f64).abs() < 0.001);
+    }
+    assert_eq!(
+        report.shards.iter().map(|shard| shard.records).sum::<u64>(),
+        seen.records
+    );
+    assert_eq!(
+        report.shards.iter().map(|shard| shard.bytes).sum::<u64>(),
+        report.wire_bytes
+    );
+    assert_eq!(report.hottest_shards.len(), 3);
+    assert!(
+        report
+            .hottest_shards
+            .iter()
+            .all(|shard| !shard.hot && shard.share >= 0.333)
+    );
+}
+
+#[tokio::test]
+async fn after_a_split_records_are_packed_for_the_new_shards() {
+    for flags in ["--aggregate", ""] {
+        let kinesis = FakeKinesis::start(Faults {
+            shards: 2,
+            split_after: Some(10),
+            ..Faults::default()
+        })
+        .await;
+        let plan = sharded(&format!("{flags} --workers 2"), 3);
+        let report = send(&plan, &kinesis).await.0.unwrap();
+        assert_eq!(report.acknowledged, 3_000);
+        let seen = kinesis.seen();
+        assert_in_order(&seen);
+        assert_eq!(seen.stored_ids().len(), 3_000);
+        // Old shards and new ones.
+        assert_eq!(report.shards.len(), 3 * (2 + 4));
+        assert!(report.shards.iter().all(|shard| shard.throttled == 0));
+    }
+}
+
+#[tokio::test]
+async fn a_stall_shows_in_the_latency_and_never_in_the_schedule() {
+    let kinesis = FakeKinesis::start(Faults {
+        stalls: true,
+        ..Faults::default()
+    })
+    .await;
+    let mut plan = plan("--rate 20000 --events 4000 --output json");
+    plan.delivery.budget_bytes = 300_000;
+    let (host, stdout, _interrupt) = host(Some(kinesis.aws()));
+    let stalling = async {
+        while kinesis.seen().calls == 0 {
+            tokio::task::yield_now().await;
+        }
+        let stalled = std::time::Instant::now();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let stalled = stalled.elapsed();
+        kinesis.stall(false);
+        stalled
+    };
+    let (result, stalled) = tokio::join!(run(&plan, shop(&plan), host), stalling);
+    let report: Report = serde_json::from_str(&stdout.text()).unwrap();
+    assert_eq!((result.unwrap().acknowledged, report.dropped), (4_000, 0));
+    // What was under way when the stall began was due before it.
+    assert!(report.latency_ms.max >= stalled.as_secs_f64() * 1_000.0);
+    assert!(report.start_lateness_ms.max > 0.0 && report.blocked_s > 0.0);
+    assert!(report.largest_backlog_bytes <= 300_000);
+}
+
+#[tokio::test]
+async fn what_a_full_sink_never_took_is_dropped_when_the_run_is_interrupted() {
+    let kinesis = FakeKinesis::start(Faults {
+        stalls: true,
+        ..Faults::default()
+    })
+    .await;
+    let mut plan = plan("--rate 100000 --workers 1 --output json");
+    plan.delivery.budget_bytes = 50_000;
+    plan.delivery.drain = Duration::from_millis(20);
+    let (host, stdout, interrupt) = host(Some(kinesis.aws()));
+    let interrupting = async {
+        // With calls of all streams under way the budget fills up in a moment.
+        while kinesis.seen().calls < 2 {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        interrupt.send(()).unwrap();
+    };
+    let (result, ()) = tokio::join!(run(&plan, shop(&plan), host), interrupting);
+    assert_eq!(result, Err(Failure::Interrupted));
+    let report: Report = serde_json::from_str(&stdout.text()).unwrap();
+    assert!(report.dropped > 0 && report.failed > 0, "{report:?}");
+    assert_eq!(report.offered, report.failed + report.dropped);
+    assert!(report.largest_backlog_bytes <= 50_000);
+}
+
+#[tokio::test]
+async fn what_is_not_taken_well_after_the_schedule_is_dropped_and_the_run_has_failed() {
+    let kinesis = FakeKinesis::start(Faults {
+        stalls: true,
+        ..Faults::default()
+    })
+    .await;
+    let mut plan = plan("--rate 100000 --events 2000 --output json");
+    plan.delivery.budget_bytes = 50_000;
+    plan.delivery.drain = Duration::from_millis(1);
+    plan.delivery.call_timeout = Duration::from_millis(20);
+    plan.delivery.backoff.max_attempts = 2;
+    let (result, report) = send(&plan, &kinesis).await;
+    assert_eq!(result.unwrap_err().exit_code(), 1);
+    assert!(report.dropped > 0);
+    assert_eq!((report.offered, report.acknowledged), (2_000, 0));
+}
+
+/// An event, the same once more, and a record that is none.
+struct Faulty(Vec<Record>);
+
+impl Source for Faulty {
+    fn next_record(&mut self) -> Option<Record> {
+        self.0.pop()
+    }
+}
+
+#[tokio::test]
+async fn repeated_and_bad_records_are_sent_and_counted_by_themselves() {
+    let plan = plan("--sink null --events 1 --output json");
+    let event = shop(&plan).next_record().unwrap();
+    let Content::Event(planned) = event.content.clone() else {
+        panic!("{event:?}")
+    };
+    let again = Record {
+        content: Content::Again(planned),
+        ..event.clone()
+    };
+    let bad = Record {
+        content: Content::Bad(Rule::UnknownEventType),
+        ..event.clone()
+    };
+    let (host, ..) = host(None);
+    let source = Faulty(vec![bad.clone(), bad, again, event]);
+    let report = run(&plan, source, host).await.unwrap();
+    assert_eq!((report.offered, report.acknowledged), (4, 4));
+    assert_eq!((report.duplicates_sent, report.bad_sent), (1, 2));
+    assert_eq!(report.events_by_type.values().sum::<u64>(), 1);
+}
+
+#[tokio::test]
+async fn much_traffic_to_an_endpoint_elsewhere_needs_a_yes() {
+    // A name that leads nowhere: with a yes it is tried.
+    let elsewhere = "http://kinesis.invalid";
+    for (flags, code, part) in [
+        ("--rate 5001 --events 1", 2, "--yes"),
+        ("--rate 5001 --events 1 --yes", 1, "cannot reach Kinesis"),
+        ("--rate 5000 --events 1", 1, "cannot reach Kinesis"),
+    ] {
+        let (host, ..) = host(Some(aws(elsewhere)));
+        let plan = plan(flags);
+        let failure = run(&plan, shop(&plan), host).await.unwrap_err();
+        assert_eq!(failure.exit_code(), code, "{failure}");
+        assert!(failure.to_string().contains(part), "{failure}");
+    }
 }

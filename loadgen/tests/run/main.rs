@@ -1,4 +1,4 @@
-//! `loadgen run`, in process against a Kinesis that fails on purpose, and as a program; `backfill` and `catalog`.
+//! `loadgen run`, in process against a Kinesis that fails on purpose, and as a program; `replay`, `backfill` and `catalog`.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail like the tests")]
 
@@ -6,4 +6,5 @@ mod bucket;
 mod cli;
 mod delivery;
 mod history;
+mod replay;
 mod support;

@@ -1,7 +1,6 @@
 //! A Kinesis that fails on purpose, and runs against it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::convert::Infallible;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,14 +13,18 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use kpl::UserRecord;
 use loadgen::args::{Cli, Command};
+use loadgen::generator::Generator;
 use loadgen::plan::Plan;
 use loadgen::run::Host;
-use loadgen::sink::parcel::Backoff;
+use loadgen::sink::backoff::Backoff;
 use loadgen::sink::preflight::Aws;
+use md5::{Digest, Md5};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 
 /// What goes wrong, in percent, or always.
 #[derive(Clone, Debug, Default)]
@@ -30,11 +33,17 @@ pub(crate) struct Faults {
     pub(crate) failed_entries: u64,
     /// Calls whose connection breaks after the entries that didn't fail were stored.
     pub(crate) lost_answers: u64,
+    /// Shards of each stream; 0 counts as 1.
+    pub(crate) shards: usize,
+    /// After so many calls, each shard is split in two.
+    pub(crate) split_after: Option<u64>,
+    /// The shard of each stream whose entries fail, and how many of them in all; then it is well again.
+    pub(crate) throttled_shard: Option<(usize, u64)>,
     /// Every entry for the stream with this ending fails.
     pub(crate) broken_stream: Option<&'static str>,
     /// From this call on, all are refused with this status and code.
     pub(crate) refuse_from_call: Option<(u64, u16, &'static str)>,
-    /// No call to put records is ever answered.
+    /// No call to put records is answered before the test lets them.
     pub(crate) stalls: bool,
     /// Each connection serves one call, and after so many of them the port is closed.
     pub(crate) connections: Option<usize>,
@@ -47,8 +56,16 @@ pub(crate) struct Faults {
 /// What the service has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// The stored events of each stream, in order, with their partition keys.
-    pub(crate) stored: BTreeMap<String, Vec<(String, Event)>>,
+    /// The stored events of each stream, in order.
+    pub(crate) stored: BTreeMap<String, Vec<Stored>>,
+    /// Stream records: an aggregate is one.
+    pub(crate) records: u64,
+    /// Entries in the largest call.
+    pub(crate) largest_call: usize,
+    /// Entries that were throttled, by stream.
+    pub(crate) throttled: BTreeMap<String, u64>,
+    /// Events stored for other shards while the throttled one of their stream was refusing.
+    pub(crate) stored_beside_throttled: u64,
     /// Calls to put records.
     pub(crate) calls: u64,
     /// How often each event was sent.
@@ -64,11 +81,23 @@ pub(crate) struct Seen {
     draws: u64,
 }
 
+/// An event as it is stored.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    /// Its partition key.
+    pub(crate) key: String,
+    /// What it is.
+    pub(crate) event: Event,
+    /// The shard that its stream record is on.
+    pub(crate) shard: String,
+}
+
 /// A service on a free port of this machine, for as long as it lives.
 pub(crate) struct FakeKinesis {
     /// Where it listens.
     pub(crate) endpoint: String,
     seen: Arc<Mutex<Seen>>,
+    stall: watch::Sender<bool>,
     server: tokio::task::JoinHandle<()>,
 }
 
@@ -85,18 +114,21 @@ impl FakeKinesis {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Seen::default()));
         let shared = Arc::clone(&seen);
+        let (stall, stalled) = watch::channel(faults.stalls);
         let server = tokio::spawn(async move {
             for _ in 0..faults.connections.unwrap_or(usize::MAX) {
                 let Ok((connection, _)) = listener.accept().await else {
                     return;
                 };
-                let (seen, faults) = (Arc::clone(&shared), faults.clone());
+                let (seen, faults, stalled) = (Arc::clone(&shared), faults.clone(), stalled.clone());
                 tokio::spawn(
                     http1::Builder::new()
                         .keep_alive(faults.connections.is_none())
                         .serve_connection(
                             TokioIo::new(connection),
-                            service_fn(move |request| answer(request, Arc::clone(&seen), faults.clone())),
+                            service_fn(move |request| {
+                                answer(request, Arc::clone(&seen), faults.clone(), stalled.clone())
+                            }),
                         ),
                 );
             }
@@ -104,8 +136,14 @@ impl FakeKinesis {
         Self {
             endpoint,
             seen,
+            stall,
             server,
         }
+    }
+
+    /// Answers from now on, or no more.
+    pub(crate) fn stall(&self, stall: bool) {
+        self.stall.send_replace(stall);
     }
 
     /// What it has seen so far.
@@ -140,6 +178,7 @@ async fn answer(
     request: Request<Incoming>,
     seen: Arc<Mutex<Seen>>,
     faults: Faults,
+    mut stalled: watch::Receiver<bool>,
 ) -> Result<Response<Full<Bytes>>, &'static str> {
     let target = request.headers()["x-amz-target"].to_str().unwrap().to_owned();
     let body = request.into_body().collect().await.unwrap().to_bytes();
@@ -153,13 +192,18 @@ async fn answer(
             &json!({ "__type": "ResourceNotFoundException", "message": "not found" }),
         )),
         "Kinesis_20131202.DescribeStreamSummary" => Ok(respond_json(200, &describe(&body))),
-        "Kinesis_20131202.PutRecords" if faults.stalls => {
+        "Kinesis_20131202.ListShards" => Ok(respond_json(
+            200,
+            &seen.lock().unwrap().list_shards(&body, &faults),
+        )),
+        "Kinesis_20131202.PutRecords" => {
             seen.lock().unwrap().calls += 1;
-            std::future::pending::<Result<_, Infallible>>()
+            stalled
+                .wait_for(|stalled| !stalled)
                 .await
-                .map_err(|_| "never")
+                .map_err(|_| "the test is over")?;
+            seen.lock().unwrap().put_records(&body, &faults)
         }
-        "Kinesis_20131202.PutRecords" => seen.lock().unwrap().put_records(&body, &faults),
         _ => Err("an unexpected call"),
     }
 }
@@ -176,9 +220,52 @@ fn describe(body: &Value) -> Value {
     }})
 }
 
+/// The open shards: ids and the ends of their ranges of hash keys.
+type Ranges = Vec<(String, u128, u128)>;
+
+impl Faults {
+    /// The shards after so many calls: n even ranges, each split in two some time.
+    fn ranges(&self, calls: u64) -> Ranges {
+        let shards = self.shards.max(1);
+        let split = self.split_after.is_some_and(|after| calls > after);
+        let (first, count) = if split { (shards, 2 * shards) } else { (0, shards) };
+        let width = u128::MAX / count as u128;
+        (0..count)
+            .map(|n| {
+                let start = width * n as u128;
+                let end = if n + 1 == count {
+                    u128::MAX
+                } else {
+                    start + width - 1
+                };
+                (format!("shardId-{:012}", first + n), start, end)
+            })
+            .collect()
+    }
+}
+
 impl Seen {
+    fn list_shards(&mut self, body: &Value, faults: &Faults) -> Value {
+        // A page holds two shards.
+        let from: usize = body["NextToken"]
+            .as_str()
+            .map_or(0, |token| token.parse().unwrap());
+        assert!(
+            body["StreamName"].is_null() == (from > 0),
+            "a token goes without a name"
+        );
+        let closed = faults.ranges(0);
+        let open = faults.ranges(self.calls);
+        let mut all: Vec<Value> = open.iter().map(|range| shard(range, None)).collect();
+        if open != closed {
+            all.extend(closed.iter().map(|range| shard(range, Some("9"))));
+        }
+        let page: Vec<Value> = all.iter().skip(from).take(2).cloned().collect();
+        let next = (from + 2 < all.len()).then(|| (from + 2).to_string());
+        json!({ "Shards": page, "NextToken": next })
+    }
+
     fn put_records(&mut self, body: &Value, faults: &Faults) -> Result<Response<Full<Bytes>>, &'static str> {
-        self.calls += 1;
         if let Some((_, status, code)) = faults.refuse_from_call.filter(|(from, ..)| self.calls >= *from) {
             return Ok(respond_json(status, &json!({ "__type": code, "message": "no" })));
         }
@@ -189,30 +276,63 @@ impl Seen {
             .unwrap();
         let records = body["Records"].as_array().unwrap();
         assert!((1..=500).contains(&records.len()));
+        self.largest_call = self.largest_call.max(records.len());
+        let ranges = faults.ranges(self.calls);
         let lost = self.draw(faults.lost_answers);
         let (mut results, mut failed) = (Vec::new(), 0);
         for record in records {
-            let bytes = from_base64(record["Data"].as_str().unwrap());
-            let event =
-                Event::decode(stream, &bytes, Timestamp::parse("2026-11-22T17:30:00Z").unwrap()).unwrap();
-            let id = event.envelope.event_id;
-            *self.sent.entry(id).or_default() += 1;
-            self.sent_after_acknowledged += u64::from(self.acknowledged.contains_key(&id));
-            if faults.broken_stream.is_some_and(|ending| name.ends_with(ending))
+            let key = record["PartitionKey"].as_str().unwrap();
+            let place = record["ExplicitHashKey"]
+                .as_str()
+                .map_or_else(|| hash(key), |hash| hash.parse().unwrap());
+            let at = shard_at(&ranges, place);
+            let users = user_records(key, &from_base64(record["Data"].as_str().unwrap()));
+            let events: Vec<(String, Event)> = users
+                .iter()
+                .map(|of| (of.partition_key.clone(), event(stream, of)))
+                .collect();
+            if faults.split_after.is_none() {
+                assert!(
+                    events.iter().all(|(key, _)| shard_at(&ranges, hash(key)) == at),
+                    "an aggregate is one shard's"
+                );
+            }
+            for (_, event) in &events {
+                let id = event.envelope.event_id;
+                *self.sent.entry(id).or_default() += 1;
+                self.sent_after_acknowledged += u64::from(self.acknowledged.contains_key(&id));
+            }
+            let refusing = |throttled: u64| faults.throttled_shard.is_some_and(|(_, most)| throttled < most);
+            let throttled = self.throttled.entry(name.clone()).or_default();
+            let shard_refuses =
+                refusing(*throttled) && faults.throttled_shard.is_some_and(|(shard, _)| shard == at);
+            if shard_refuses {
+                *throttled += 1;
+            } else if refusing(*throttled) {
+                self.stored_beside_throttled += 1;
+            }
+            if shard_refuses
+                || faults.broken_stream.is_some_and(|ending| name.ends_with(ending))
                 || self.draw(faults.failed_entries)
             {
                 failed += 1;
                 results.push(json!({ "ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "slow down" }));
                 continue;
             }
-            let key = record["PartitionKey"].as_str().unwrap().to_owned();
-            let stored = self.stored.entry(name.clone()).or_default();
-            stored.push((key, event));
-            results.push(json!({ "SequenceNumber": format!("{:030}", stored.len()), "ShardId": "shardId-000000000000" }));
-            if lost {
-                self.stored_unanswered += 1;
-            } else {
-                *self.acknowledged.entry(id).or_default() += 1;
+            self.records += 1;
+            let shard = ranges[at].0.clone();
+            results.push(json!({ "SequenceNumber": format!("{:030}", self.records), "ShardId": shard }));
+            for (key, event) in events {
+                if lost {
+                    self.stored_unanswered += 1;
+                } else {
+                    *self.acknowledged.entry(event.envelope.event_id).or_default() += 1;
+                }
+                self.stored.entry(name.clone()).or_default().push(Stored {
+                    key,
+                    event,
+                    shard: shard.clone(),
+                });
             }
         }
         if lost {
@@ -223,6 +343,19 @@ impl Seen {
             200,
             &json!({ "FailedRecordCount": failed, "Records": results }),
         ))
+    }
+
+    /// The events of each stream, whatever their order.
+    pub(crate) fn stored_sets(&self) -> BTreeMap<String, BTreeSet<Vec<u8>>> {
+        let json = |stored: &Stored| {
+            let mut json = Vec::new();
+            stored.event.to_json(&mut json);
+            json
+        };
+        self.stored
+            .iter()
+            .map(|(name, stored)| (name.clone(), stored.iter().map(json).collect()))
+            .collect()
     }
 
     /// True `percent` times in a hundred, the same times in each run of the same calls.
@@ -237,11 +370,51 @@ impl Seen {
     /// How often each event is stored.
     pub(crate) fn stored_ids(&self) -> HashMap<Uuid, u32> {
         let mut ids = HashMap::new();
-        for (_, event) in self.stored.values().flatten() {
-            *ids.entry(event.envelope.event_id).or_default() += 1;
+        for stored in self.stored.values().flatten() {
+            *ids.entry(stored.event.envelope.event_id).or_default() += 1;
         }
         ids
     }
+}
+
+fn shard((id, start, end): &(String, u128, u128), ended_at: Option<&str>) -> Value {
+    let mut shard = json!({
+        "ShardId": id,
+        "HashKeyRange": { "StartingHashKey": start.to_string(), "EndingHashKey": end.to_string() },
+        "SequenceNumberRange": { "StartingSequenceNumber": "0" },
+    });
+    if let Some(end) = ended_at {
+        shard["SequenceNumberRange"]["EndingSequenceNumber"] = end.into();
+    }
+    shard
+}
+
+/// Where a partition key lies, as the service has it.
+fn hash(key: &str) -> u128 {
+    u128::from_be_bytes(Md5::digest(key).into())
+}
+
+fn shard_at(ranges: &Ranges, hash: u128) -> usize {
+    ranges
+        .iter()
+        .position(|(_, start, end)| (*start..=*end).contains(&hash))
+        .unwrap()
+}
+
+/// What a stream record holds: itself, or the records of an aggregate.
+fn user_records(key: &str, data: &[u8]) -> Vec<UserRecord> {
+    kpl::decode(data).unwrap().unwrap_or_else(|| {
+        vec![UserRecord {
+            partition_key: key.to_owned(),
+            explicit_hash_key: None,
+            data: data.to_vec(),
+        }]
+    })
+}
+
+fn event(stream: Stream, record: &UserRecord) -> Event {
+    let arrived = Timestamp::parse("2026-11-22T17:30:00Z").unwrap();
+    Event::decode(stream, &record.data, arrived).unwrap()
 }
 
 fn respond(status: u16, content_type: &str, body: String) -> Response<Full<Bytes>> {
@@ -326,6 +499,11 @@ pub(crate) fn plan(flags: &str) -> Plan {
         ..Backoff::default()
     };
     plan
+}
+
+/// The source of a plan.
+pub(crate) fn shop(plan: &Plan) -> Generator {
+    plan.generation().unwrap().source()
 }
 
 /// A folder of a test's own, gone when it ends.

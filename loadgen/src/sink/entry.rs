@@ -1,0 +1,62 @@
+//! What one entry of a call holds: a record by itself, or an aggregate of records.
+
+use bytes::Bytes;
+
+use super::{Item, Note};
+
+/// An entry of a call. What is sent again is the whole of it, and all of its records are settled together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The shopper who is the partition key: of an aggregate, the first record's.
+    pub user_id: u64,
+    /// The place in the hash-key space, where it is said expressly.
+    pub hash_key: Option<u128>,
+    /// What is sent.
+    pub data: Bytes,
+    first: Note,
+    others: Vec<Note>,
+}
+
+impl Entry {
+    /// A record by itself.
+    #[must_use]
+    pub fn plain(item: Item) -> Self {
+        Self {
+            user_id: item.user_id,
+            hash_key: None,
+            data: item.json.into(),
+            first: item.note,
+            others: Vec::new(),
+        }
+    }
+
+    /// An aggregate of records.
+    #[must_use]
+    pub fn aggregate(user_id: u64, hash_key: u128, data: Vec<u8>, first: Note, others: Vec<Note>) -> Self {
+        Self {
+            user_id,
+            hash_key: Some(hash_key),
+            data: data.into(),
+            first,
+            others,
+        }
+    }
+
+    /// Its records, in their order.
+    pub fn notes(&self) -> impl Iterator<Item = &Note> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// How many records it holds.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        1 + self.others.len() as u64
+    }
+
+    /// Its size as the service counts it: data and partition key.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let digits = self.user_id.checked_ilog10().map_or(1, |log| log + 1);
+        self.data.len() + digits as usize
+    }
+}
