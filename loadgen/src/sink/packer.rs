@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::kpl_next::{Aggregator, hash_key};
+use kpl::{Aggregator, hash_key};
 
 use super::entry::Entry;
 use super::{Item, Note};

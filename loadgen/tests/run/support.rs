@@ -406,6 +406,7 @@ fn user_records(key: &str, data: &[u8]) -> Vec<UserRecord> {
     kpl::decode(data).unwrap().unwrap_or_else(|| {
         vec![UserRecord {
             partition_key: key.to_owned(),
+            explicit_hash_key: None,
             data: data.to_vec(),
         }]
     })
