@@ -19,7 +19,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
 use self::backoff::Backoff;
-use self::outbox::Limits;
+use self::entry::Entry;
+use self::outbox::{Limits, Pending};
 use self::shards::Shards;
 use crate::generator::Planned;
 use crate::source::{Content, Record};
@@ -83,7 +84,7 @@ impl Item {
         };
         let wanted = keep.ledger || keep.freshness && record.stream == Stream::Transactions;
         let planned = planned.filter(|_| wanted).map(Box::new);
-        let beside = size_of::<Self>() + planned.as_ref().map_or(0, |_| size_of::<Planned>());
+        let beside = size_of::<Pending<Entry>>() + planned.as_ref().map_or(0, |_| size_of::<Planned>());
         let bytes = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
         Self {
             stream: record.stream,
