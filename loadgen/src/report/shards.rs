@@ -62,7 +62,7 @@ pub(super) struct Line {
 pub(super) fn loads(account: &Account, listed: &[Arc<Shards>]) -> Vec<ShardLoad> {
     let mut loads = Vec::new();
     for (stream, listed) in Stream::ALL.iter().zip(listed) {
-        let idle = listed.ids().iter().map(|id| (id.clone(), ShardCount::default()));
+        let idle = listed.ids().map(|id| (id.to_owned(), ShardCount::default()));
         let mut shards: BTreeMap<String, ShardCount> = idle.collect();
         shards.extend(
             account

@@ -237,7 +237,9 @@ impl Lane {
 
     fn count_throttled(&self, call: &Call<Entry>, answer: &Answer<Place>) {
         let throttled = |shard: usize, account: &mut Account| {
-            account.shard(self.stream, &self.shards.ids()[shard]).throttled += 1;
+            if let Some(shard_id) = self.shards.ids().nth(shard) {
+                account.shard(self.stream, shard_id).throttled += 1;
+            }
         };
         match answer {
             Answer::Each(results) if results.iter().any(Result::is_err) => {

@@ -19,7 +19,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
 use self::backoff::Backoff;
-use self::outbox::Limits;
+use self::entry::Entry;
+use self::outbox::{Limits, Pending};
 use self::shards::Shards;
 use crate::source::{Content, Record};
 
@@ -82,7 +83,7 @@ impl Item {
         };
         let wanted = keep.ledger || keep.freshness && record.stream == Stream::Transactions;
         let content = wanted.then(|| Box::new(record.content));
-        let beside = size_of::<Self>() + content.as_ref().map_or(0, |_| size_of::<Content>());
+        let beside = size_of::<Pending<Entry>>() + content.as_ref().map_or(0, |_| size_of::<Content>());
         let bytes = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
         Self {
             stream: record.stream,

@@ -15,47 +15,40 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The open shards of a stream. Each has a number, by its place in the list.
 #[derive(Clone, Debug)]
-pub struct Shards {
-    ids: Vec<String>,
-    map: ShardMap,
-}
+pub struct Shards(ShardMap);
 
 impl Shards {
     /// From ids and ranges of hash keys, both ends in the range.
     #[must_use]
-    pub fn new(mut ranges: Vec<(String, u128, u128)>) -> Self {
-        ranges.sort_unstable_by_key(|(_, start, _)| *start);
-        Self {
-            ids: ranges.iter().map(|(id, ..)| id.clone()).collect(),
-            map: ShardMap::new(ranges),
-        }
+    pub fn new(ranges: impl IntoIterator<Item = (String, u128, u128)>) -> Self {
+        Self(ShardMap::new(ranges))
     }
 
     /// How many there are.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a stream has at least one shard")]
     pub fn len(&self) -> usize {
-        self.ids.len()
+        self.0.len()
     }
 
     /// Their ids, by number.
     #[must_use]
-    pub fn ids(&self) -> &[String] {
-        &self.ids
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.ids()
     }
 
     fn has(&self, shard_id: &str) -> bool {
-        self.ids.iter().any(|id| id == shard_id)
+        self.ids().any(|id| id == shard_id)
     }
 
     /// The number of the shard that a shopper's records come to.
     #[must_use]
     pub fn of_user(&self, user_id: u64) -> usize {
-        if self.ids.len() < 2 {
+        if self.len() < 2 {
             return 0;
         }
         // A list with a gap is one that was read in the middle of a resharding.
-        self.map.shard_of(hash_key(&user_id.to_string())).unwrap_or(0)
+        self.0.shard_of(hash_key(&user_id.to_string())).unwrap_or(0)
     }
 
     /// Asks the service.

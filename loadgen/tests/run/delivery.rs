@@ -223,7 +223,8 @@ async fn when_no_answer_ever_comes_the_run_ends_early_and_all_is_uncertain() {
 #[tokio::test]
 async fn what_was_never_sent_has_failed_for_certain() {
     let kinesis = FakeKinesis::start(Faults {
-        connections: Some(Stream::ALL.len()),
+        // Each stream is described and its shards are listed; then nobody listens.
+        connections: Some(2 * Stream::ALL.len()),
         ..Faults::default()
     })
     .await;
@@ -569,26 +570,29 @@ async fn a_stall_shows_in_the_latency_and_never_in_the_schedule() {
         ..Faults::default()
     })
     .await;
-    let mut plan = plan("--rate 20000 --events 4000 --output json");
-    plan.delivery.budget_bytes = 300_000;
+    let mut plan = plan("--rate 20000 --events 2000 --output json");
+    // Full within the linger, that is before the first call.
+    plan.delivery.budget_bytes = 20_000;
     let (host, stdout, _interrupt) = host(Some(kinesis.aws()));
     let stalling = async {
         while kinesis.seen().calls == 0 {
             tokio::task::yield_now().await;
         }
         let stalled = std::time::Instant::now();
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        while kinesis.seen().calls < 3 {
+            tokio::task::yield_now().await;
+        }
         let stalled = stalled.elapsed();
         kinesis.stall(false);
         stalled
     };
     let (result, stalled) = tokio::join!(run(&plan, shop(&plan), host), stalling);
     let report: Report = serde_json::from_str(&stdout.text()).unwrap();
-    assert_eq!((result.unwrap().acknowledged, report.dropped), (4_000, 0));
+    assert_eq!((result.unwrap().acknowledged, report.dropped), (2_000, 0));
     // What was under way when the stall began was due before it.
     assert!(report.latency_ms.max >= stalled.as_secs_f64() * 1_000.0);
     assert!(report.start_lateness_ms.max > 0.0 && report.blocked_s > 0.0);
-    assert!(report.largest_backlog_bytes <= 300_000);
+    assert!(report.largest_backlog_bytes <= 20_000);
 }
 
 #[tokio::test]
@@ -603,11 +607,10 @@ async fn what_a_full_sink_never_took_is_dropped_when_the_run_is_interrupted() {
     plan.delivery.drain = Duration::from_millis(20);
     let (host, stdout, interrupt) = host(Some(kinesis.aws()));
     let interrupting = async {
-        // With calls of all streams under way the budget fills up in a moment.
-        while kinesis.seen().calls < 2 {
+        // The first call has lingered longer than it takes to fill the budget.
+        while kinesis.seen().calls == 0 {
             tokio::task::yield_now().await;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
         interrupt.send(()).unwrap();
     };
     let (result, ()) = tokio::join!(run(&plan, shop(&plan), host), interrupting);
@@ -628,12 +631,45 @@ async fn what_is_not_taken_well_after_the_schedule_is_dropped_and_the_run_has_fa
     let mut plan = plan("--rate 100000 --events 2000 --output json");
     plan.delivery.budget_bytes = 50_000;
     plan.delivery.drain = Duration::from_millis(1);
-    plan.delivery.call_timeout = Duration::from_millis(20);
-    plan.delivery.backoff.max_attempts = 2;
-    let (result, report) = send(&plan, &kinesis).await;
-    assert_eq!(result.unwrap_err().exit_code(), 1);
-    assert!(report.dropped > 0);
-    assert_eq!((report.offered, report.acknowledged), (2_000, 0));
+    let (host, stdout, _interrupt) = host(Some(kinesis.aws()));
+    let (over, is_over) = tokio::sync::oneshot::channel();
+    let source = Told {
+        source: shop(&plan),
+        over: Some(over),
+    };
+    let unstalling = async {
+        is_over.await.unwrap();
+        kinesis.stall(false);
+    };
+    let (result, ()) = tokio::join!(run(&plan, source, host), unstalling);
+    let failure = result.unwrap_err();
+    assert_eq!(failure.exit_code(), 1);
+    let report: Report = serde_json::from_str(&stdout.text()).unwrap();
+    let message = format!("{} of 2000 events were never sent", report.dropped);
+    assert!(failure.to_string().contains(&message), "{failure}");
+    assert!(report.dropped > 0 && report.acknowledged > 0);
+    assert_eq!(
+        (report.offered, report.failed),
+        (report.acknowledged + report.dropped, 0)
+    );
+}
+
+/// Tells when it has no more. With no room at the sink, that is when the rest is dropped.
+struct Told<S> {
+    source: S,
+    over: Option<tokio::sync::oneshot::Sender<()>>,
+}
+
+impl<S: Source> Source for Told<S> {
+    fn next_record(&mut self) -> Option<Record> {
+        let record = self.source.next_record();
+        if record.is_none()
+            && let Some(over) = self.over.take()
+        {
+            over.send(()).unwrap();
+        }
+        record
+    }
 }
 
 /// An event, the same once more, and a record that is none.
