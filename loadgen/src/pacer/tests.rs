@@ -112,7 +112,7 @@ fn latencies_of_a_stalled_run(
             flow.hold(due);
         }
         for due in &pacer.dues {
-            lateness.saturating_record(as_us(now - *due));
+            lateness.saturating_record(as_us(now.saturating_sub(*due)));
         }
         queued.extend(pacer.chunks[0].drain(..).map(|item| item.note));
         assert!(flow.in_flight_bytes <= budget_bytes);

@@ -151,9 +151,9 @@ mod tests {
             packer.close(Duration::ZERO, true, |shard, entry| entries[shard].push(entry));
             prop_assert!(packer.is_empty());
             for (shard, entries) in entries.iter().enumerate() {
-                let sent: Vec<u64> =
-                    entries.iter().flat_map(Entry::notes).map(|note| note.due.as_nanos() as u64).collect();
-                let expected: Vec<u64> = (0..).zip(&records).filter(|(_, (of, _))| *of == shard).map(|(n, _)| n).collect();
+                let sent: Vec<u128> =
+                    entries.iter().flat_map(Entry::notes).map(|note| note.due.as_nanos()).collect();
+                let expected: Vec<u128> = (0..).zip(&records).filter(|(_, (of, _))| *of == shard).map(|(n, _)| n).collect();
                 prop_assert_eq!(sent, expected);
                 for entry in entries {
                     let held = kpl::decode(&entry.data).unwrap().unwrap();
@@ -188,7 +188,7 @@ mod tests {
         packer.close(ms(54), false, |_, _| panic!("it is not due"));
         let mut closed = Vec::new();
         packer.close(ms(55), false, |shard, entry| {
-            closed.push((shard, entry.records()))
+            closed.push((shard, entry.records()));
         });
         assert_eq!((closed, packer.due()), (vec![(1, 2)], None));
     }
