@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::store::{Store, blocking};
 
 /// Events held in open hours at most, and as many again in objects on their way. An event takes some 300 bytes.
-const MAX_OPEN_ROWS: u32 = 100_000;
+const MAX_OPEN_ROWS: u32 = 50_000;
 /// Objects on their way at most: enough to hide a bucket's latency.
 const MAX_OBJECTS_ON_THE_WAY: usize = 32;
 /// Digits that hold every u64, so that sequence numbers sort as text.
@@ -165,7 +165,8 @@ impl ArchiveWriter {
                     .map_err(|error| Failure::run(format!("cannot encode {name}: {error}")))
             })
             .await?;
-            drop(encoder);
+            // A folder is written at the encoders' pace; while a bucket answers, others encode.
+            let _encoder = matches!(store, Store::Folder(_)).then_some(encoder);
             let put = Put::of(stream, &file);
             store.put(&key, file.bytes).await?;
             Ok(put)

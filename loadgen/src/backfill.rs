@@ -17,7 +17,7 @@ use crate::archive_writer::{ArchiveWriter, Written};
 use crate::args::{BackfillArgs, Output};
 use crate::failure::Failure;
 use crate::generator::{Config, Generator, Mix, Planned};
-use crate::report::grouped;
+use crate::report::{grouped, rounded};
 use crate::source::{Content, Record, Source};
 use crate::store::Store;
 
@@ -145,8 +145,8 @@ pub async fn backfill(plan: &Plan, store: Store, on_terminal: bool) -> Result<Su
         last_occurred_at: written.last,
         objects: written.objects,
         bytes: written.bytes,
-        elapsed_s,
-        rows_per_s: rows as f64 / elapsed_s.max(f64::EPSILON),
+        elapsed_s: rounded(elapsed_s),
+        rows_per_s: rounded(rows as f64 / elapsed_s.max(f64::EPSILON)),
     })
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail like the tests")]
 
+mod bucket;
 mod cli;
 mod delivery;
 mod history;
