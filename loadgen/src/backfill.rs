@@ -18,7 +18,7 @@ use crate::args::{BackfillArgs, Output};
 use crate::failure::Failure;
 use crate::generator::{Config, FaultRates, Generator, Planned};
 use crate::profile::Profile;
-use crate::report::grouped;
+use crate::report::{grouped, rounded};
 use crate::source::{Content, Source};
 use crate::store::Store;
 
@@ -144,8 +144,8 @@ pub async fn backfill(plan: &Plan, store: Store, on_terminal: bool) -> Result<Su
         last_occurred_at: written.last,
         objects: written.objects,
         bytes: written.bytes,
-        elapsed_s,
-        rows_per_s: rows as f64 / elapsed_s.max(f64::EPSILON),
+        elapsed_s: rounded(elapsed_s),
+        rows_per_s: rounded(rows as f64 / elapsed_s.max(f64::EPSILON)),
     })
 }
 

@@ -18,7 +18,7 @@ use crate::backfill::name_value_table;
 use crate::failure::Failure;
 use crate::generator::shop::{Product, Shop, User};
 use crate::profile::ShopSize;
-use crate::report::grouped;
+use crate::report::{grouped, rounded};
 use crate::store::{Store, blocking};
 
 const SCHEMA_VERSION: u32 = 1;
@@ -97,8 +97,8 @@ async fn write(
         objects: parts.len() as u64,
         bytes: bytes.iter().sum(),
         removed,
-        elapsed_s,
-        rows_per_s: rows as f64 / elapsed_s.max(f64::EPSILON),
+        elapsed_s: rounded(elapsed_s),
+        rows_per_s: rounded(rows as f64 / elapsed_s.max(f64::EPSILON)),
     })
 }
 

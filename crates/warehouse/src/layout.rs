@@ -21,6 +21,12 @@ pub fn archive_key(stream: Stream, first_arrived_at: Timestamp, shard_id: &str, 
     )
 }
 
+/// The folder of what a stream's table did not get.
+#[must_use]
+pub fn quarantine_prefix(stream: Stream) -> String {
+    format!("quarantine/{}/", table_name(stream))
+}
+
 /// The key of an object of quarantined records, named like an archive object.
 #[must_use]
 pub fn quarantine_key(stream: Stream, first_arrived_at: Timestamp, shard_id: &str, mark: &str) -> String {

@@ -10,7 +10,9 @@ mod parquet_file;
 mod schema;
 
 pub use catalog::{CatalogProduct, CatalogTable, CatalogUser, encode_products, encode_users};
-pub use layout::{archive_key, archive_prefix, catalog_key, catalog_prefix, quarantine_key, table_name};
+pub use layout::{
+    archive_key, archive_prefix, catalog_key, catalog_prefix, quarantine_key, quarantine_prefix, table_name,
+};
 pub use parquet_file::{EncodeError, EventFile, encode};
 pub use schema::{glue_columns, schema_of};
 

@@ -85,7 +85,10 @@ impl Cast {
     }
 
     fn visit(&self, world: &World, place: &Place, n: usize, user_id: u64) -> Visit {
-        let number = place.ordinal.wrapping_mul(1 << 16).wrapping_add(n as i64);
+        let number = place
+            .ordinal
+            .wrapping_mul(1 << 16)
+            .wrapping_add_unsigned(n as u64);
         let dice = Dice::new(world.config.seed, Purpose::Visit, number);
         Visit::new(
             world,
@@ -148,7 +151,7 @@ impl Block {
         let n = (order as usize).min(buyers - 1);
         let user_id = cast.shoppers(world, &then, n + 1)[n];
         let mut visit = cast.visit(world, &then, n, user_id);
-        let (bought, dice) = visit.to_the_end(world);
+        let (bought, dice) = visit.take_all(world);
         let Body::Purchase(sale) = &bought else {
             unreachable!("who buys ends with a purchase")
         };

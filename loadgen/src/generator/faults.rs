@@ -112,7 +112,7 @@ const BREAKS: &[Break] = &[
                 json,
                 &format!("\"country\":\"{}\"", event.envelope.country),
                 "\"country\":\"XX\"",
-            )
+            );
         },
     },
     Break {
@@ -123,7 +123,7 @@ const BREAKS: &[Break] = &[
                 json,
                 &format!("\"device\":\"{}\"", event.envelope.device),
                 "\"device\":\"fridge\"",
-            )
+            );
         },
     },
     Break {

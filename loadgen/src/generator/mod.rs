@@ -185,7 +185,7 @@ impl Config {
     /// The block whose orders come back in the block at `place`. Blocks of the same remainder have the same delay, so no order
     /// comes back twice.
     fn refunded(&self, place: &Place) -> Place {
-        let classes = REFUND_DAYS.len() as i64;
+        let classes = i64::try_from(REFUND_DAYS.len()).unwrap_or(i64::MAX);
         let class = usize::try_from(place.ordinal.rem_euclid(classes)).unwrap_or(0);
         let blocks_a_day = self.rate * SECONDS_PER_DAY / f64::from(self.traffic.block_events());
         #[expect(clippy::cast_possible_truncation, reason = "blocks of three weeks")]

@@ -228,11 +228,8 @@ fn the_records_of_a_seed_are_pinned() {
             digest.update(&record.json);
             digest.update(b"\n");
         }
-        digest
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
+        let hex = |out: String, byte: &u8| out + &format!("{byte:02x}");
+        digest.finalize().iter().fold(String::new(), hex)
     };
     assert_eq!(digest(config()), "");
     let faults = FaultRates {
@@ -301,7 +298,7 @@ fn anomalous_purchases_stand_out_as_their_kind_does() {
         );
         let numbers: Vec<u32> = members.iter().map(|(injected, ..)| injected.member).collect();
         assert!(
-            numbers.iter().copied().eq(0..numbers.len() as u32),
+            numbers.iter().copied().eq((0..).take(numbers.len())),
             "in order: {numbers:?}"
         );
         let whole = members.len() == injected.kind.purchases() as usize;

@@ -194,7 +194,7 @@ impl Visit {
     }
 
     /// Takes all steps; what the last one gave, and the dice for what comes after.
-    pub(super) fn to_the_end(&mut self, world: &World) -> (Body, &mut Dice) {
+    pub(super) fn take_all(&mut self, world: &World) -> (Body, &mut Dice) {
         let mut body = self.step(world);
         while !self.is_over() {
             body = self.step(world);
@@ -344,10 +344,10 @@ impl Visit {
         let mut line = self.new_line(world);
         match self.injected.map(|injected| injected.kind) {
             Some(Anomaly::HighQuantity) => {
-                line.quantity = self.dice.between(HIGH_QUANTITY.0, HIGH_QUANTITY.1)
+                line.quantity = self.dice.between(HIGH_QUANTITY.0, HIGH_QUANTITY.1);
             }
             Some(Anomaly::HighValue) => {
-                line.unit_price_minor *= self.dice.between(HIGH_VALUE.0, HIGH_VALUE.1)
+                line.unit_price_minor *= self.dice.between(HIGH_VALUE.0, HIGH_VALUE.1);
             }
             Some(Anomaly::CardTesting) => {
                 line.quantity = 1;

@@ -127,7 +127,7 @@ impl Books {
             Content::Event(planned) => self.enter(planned),
             // Its first copy was given up, so it is the second one that counts.
             Content::Again(planned) if self.given_up.remove(&planned.event.envelope.event_id) => {
-                self.enter(planned)
+                self.enter(planned);
             }
             Content::Again(_) => self.faults.duplicates += 1,
             Content::Bad(rule) => *self.faults.bad.entry(rule.to_string()).or_default() += 1,

@@ -296,12 +296,11 @@ fn a_second_copy_makes_up_for_a_first_one_that_was_given_up() {
     let mut books = Books::default();
     let mut repeated = 0;
     for content in records(rates) {
-        match &content {
-            Content::Event(_) => books.fail(&content),
-            _ => {
-                repeated += 1;
-                books.acknowledge(&content);
-            }
+        if let Content::Event(_) = content {
+            books.fail(&content);
+        } else {
+            repeated += 1;
+            books.acknowledge(&content);
         }
     }
     let ledger = books.close(facts(), COUNT, 0, 0);

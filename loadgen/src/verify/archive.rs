@@ -1,6 +1,6 @@
 //! What the archive holds of the minutes in question: every object's rows, each event once.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMillisecondType};
@@ -30,7 +30,7 @@ pub(super) struct Stored {
 pub(super) async fn read(deployment: &Deployment, sent: &Sent) -> Result<Stored, Failure> {
     let mut reading = Reading::new(sent);
     for &stream in Stream::ALL {
-        let keys = keys(deployment, stream, sent).await?;
+        let keys = keys(deployment, &warehouse::archive_prefix(stream), sent).await?;
         let mut objects = stream::iter(keys)
             .map(|key| async move { get(deployment, &key).await.map(|bytes| (key, bytes)) })
             .buffered(CONCURRENT_READS);
@@ -50,25 +50,18 @@ pub(super) async fn read(deployment: &Deployment, sent: &Sent) -> Result<Stored,
     Ok(stored)
 }
 
-/// The keys of a table's objects of the hours in question. Keys sort by hour.
-async fn keys(deployment: &Deployment, stream: Stream, sent: &Sent) -> Result<Vec<String>, Failure> {
+/// The keys of the objects below a folder of the hours in question. Keys sort by hour.
+pub(super) async fn keys(deployment: &Deployment, prefix: &str, sent: &Sent) -> Result<Vec<String>, Failure> {
     let (Some(from), Some(to)) = (sent.arrived_from, sent.arrived_to) else {
         return Ok(Vec::new());
     };
-    let hour = |time: Timestamp| {
-        format!(
-            "{}dt={}/hour={}",
-            warehouse::archive_prefix(stream),
-            time.date(),
-            time.hour()
-        )
-    };
+    let hour = |time: Timestamp| format!("{prefix}dt={}/hour={}", time.date(), time.hour());
     let after_last_hour = format!("{}~", hour(to.plus_ms(OBJECTS_TO_MS)));
     let list = deployment
         .s3
         .list_objects_v2()
         .bucket(&deployment.warehouse)
-        .prefix(warehouse::archive_prefix(stream));
+        .prefix(prefix);
     let mut pages = list
         .start_after(hour(from.plus_ms(OBJECTS_FROM_MS)))
         .into_paginator()
@@ -77,7 +70,7 @@ async fn keys(deployment: &Deployment, stream: Stream, sent: &Sent) -> Result<Ve
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| {
             Failure::run(format!(
-                "cannot list the archive in {}: {}",
+                "cannot list {prefix} in {}: {}",
                 deployment.warehouse,
                 causes(&error)
             ))
@@ -92,7 +85,7 @@ async fn keys(deployment: &Deployment, stream: Stream, sent: &Sent) -> Result<Ve
     Ok(keys)
 }
 
-async fn get(deployment: &Deployment, key: &str) -> Result<Bytes, Failure> {
+pub(super) async fn get(deployment: &Deployment, key: &str) -> Result<Bytes, Failure> {
     let failed = |error: &(dyn std::error::Error + 'static)| {
         Failure::run(format!(
             "cannot read s3://{}/{key}: {}",
@@ -114,7 +107,9 @@ async fn get(deployment: &Deployment, key: &str) -> Result<Bytes, Failure> {
 struct Reading<'a> {
     sent: &'a Sent,
     stored: Stored,
-    delivered: HashSet<(String, String, Uuid)>,
+    /// The object in which each event of each record came first.
+    delivered: HashMap<(String, String, Uuid), u64>,
+    objects: u64,
     seen: HashSet<Uuid>,
     carts: CartIds,
 }
@@ -147,13 +142,15 @@ impl<'a> Reading<'a> {
         Self {
             sent,
             stored: Stored::default(),
-            delivered: HashSet::new(),
+            delivered: HashMap::new(),
+            objects: 0,
             seen: HashSet::new(),
             carts: CartIds::default(),
         }
     }
 
     fn add_object(&mut self, stream: Stream, bytes: Bytes) -> Result<(), AnyError> {
+        self.objects += 1;
         for batch in ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()? {
             let columns = Columns(&batch?);
             for row in 0..columns.0.num_rows() {
@@ -175,7 +172,9 @@ impl<'a> Reading<'a> {
             columns.text("sequence_number", row)?.to_owned(),
             event_id,
         );
-        if !self.delivered.insert(delivery) {
+        // An aggregated record may hold an event twice; a record in two objects was stored twice.
+        let first_in = *self.delivered.entry(delivery).or_insert(self.objects);
+        if first_in != self.objects {
             self.stored.doubled += 1;
             return Ok(());
         }

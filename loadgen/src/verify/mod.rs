@@ -4,6 +4,7 @@
 //! ledger is given, too.
 
 mod archive;
+mod quarantine;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use crate::args::Output;
 use crate::deployment::Deployment;
 use crate::failure::Failure;
-use crate::ledger::{Carts, Count, Ledger, SalesFacts};
+use crate::ledger::{Carts, Count, FaultFacts, Ledger, SalesFacts};
 
 const SCHEMA_VERSION: u32 = 1;
 const CONCURRENT_READS: usize = 8;
@@ -46,6 +47,7 @@ struct Sent {
     arrived_from: Option<Timestamp>,
     arrived_to: Option<Timestamp>,
     uncertain: u64,
+    faults: FaultFacts,
 }
 
 /// One comparison.
@@ -71,7 +73,7 @@ pub struct Verdict {
     /// Events that the producer gave up without knowing whether they arrived. Where there are any, differences of as many
     /// events prove nothing.
     uncertain: u64,
-    /// Second copies in the archive: a producer sent an event again after a lost answer. They are counted once.
+    /// Second copies in the archive: a producer sent an event again, on purpose or after a lost answer. They are counted once.
     resent: u64,
 }
 
@@ -124,6 +126,7 @@ impl Sent {
         self.arrived_to = Some(self.arrived_to.map_or(run.sent_to, |to| to.max(run.sent_to)));
         self.uncertain += ledger.uncertain;
         self.carts.merge(&ledger.carts);
+        self.faults.merge(&ledger.faults);
         for facts in &ledger.minutes {
             self.minutes.insert(facts.minute);
             for (event_type, count) in &facts.events {
@@ -154,6 +157,7 @@ async fn compare(deployment: &Deployment, sent: &Sent) -> Result<Verdict, Failur
         signed(stored.doubled),
     ));
     checks.extend(cart_checks(&sent.carts, &stored.carts));
+    checks.extend(fault_checks(deployment, sent, &stored).await?);
     let ok = checks.iter().all(|check| check.difference == 0);
     Ok(Verdict {
         schema_version: SCHEMA_VERSION,
@@ -162,6 +166,32 @@ async fn compare(deployment: &Deployment, sent: &Sent) -> Result<Verdict, Failur
         uncertain: sent.uncertain,
         resent: stored.resent,
     })
+}
+
+/// What went wrong on purpose: second copies are kept, at least as many as were sent, and bad records are in quarantine.
+async fn fault_checks(
+    deployment: &Deployment,
+    sent: &Sent,
+    stored: &archive::Stored,
+) -> Result<Vec<Check>, Failure> {
+    let mut checks = Vec::new();
+    let FaultFacts { duplicates, bad, .. } = &sent.faults;
+    if *duplicates > 0 {
+        let found = stored.resent.min(*duplicates);
+        checks.push(Check::new(
+            "archive second copies".to_owned(),
+            signed(*duplicates),
+            signed(found),
+        ));
+    }
+    if !bad.is_empty() {
+        let found = quarantine::read(deployment, sent).await?;
+        for rule in bad.keys().chain(found.keys()).collect::<BTreeSet<_>>() {
+            let of = |counts: &BTreeMap<String, u64>| signed(counts.get(rule).copied().unwrap_or(0));
+            checks.push(Check::new(format!("quarantine {rule}"), of(bad), of(&found)));
+        }
+    }
+    Ok(checks)
 }
 
 /// The metrics' sums of the minutes in question.
@@ -321,7 +351,7 @@ impl Verdict {
         let mut lines = vec![table.to_string()];
         if self.resent > 0 {
             lines.push(format!(
-                "{} second copies in the archive, sent again after a lost answer: counted once",
+                "{} second copies in the archive, sent again on purpose or after a lost answer: counted once",
                 self.resent
             ));
         }

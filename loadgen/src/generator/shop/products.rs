@@ -174,17 +174,17 @@ impl Offer {
 }
 
 /// The category of each slot.
-const CATEGORY_OF_SLOT: [usize; SLOTS as usize] = {
-    let mut table = [0; SLOTS as usize];
+const CATEGORY_OF_SLOT: [usize; 64] = {
+    let mut table = [0; 64];
     let mut slot = 0;
-    while slot < SLOTS {
-        let mut place = slot * SLOT_STEP % SLOTS;
+    while slot < table.len() {
+        let mut place = slot as u64 * SLOT_STEP % SLOTS;
         let mut category = 0;
         while place >= CATEGORIES[category].slots {
             place -= CATEGORIES[category].slots;
             category += 1;
         }
-        table[slot as usize] = category;
+        table[slot] = category;
         slot += 1;
     }
     table
@@ -192,7 +192,7 @@ const CATEGORY_OF_SLOT: [usize; SLOTS as usize] = {
 
 /// The category of a slot; any number is one.
 pub(in crate::generator) fn category_of_slot(slot: u64) -> usize {
-    CATEGORY_OF_SLOT[(slot % SLOTS) as usize]
+    CATEGORY_OF_SLOT[usize::try_from(slot % SLOTS).unwrap_or(0)]
 }
 
 /// How ranks, categories and product ids belong together.
