@@ -68,12 +68,13 @@ impl Cast {
             .round()
             .rem_euclid(i64::try_from(slices).unwrap_or(i64::MAX))
             .unsigned_abs();
+        let in_slice = own / slices;
         let mut shoppers: Vec<u64> = Vec::with_capacity(count);
         for outline in &self.outlines[..count] {
             let user_id = match shoppers.last() {
                 Some(same) if outline.follows() => *same,
                 _ => loop {
-                    let user_id = 1 + place.lane + place.lanes * (slice + slices * dice.below(own / slices));
+                    let user_id = 1 + place.lane + place.lanes * (slice + slices * dice.below(in_slice));
                     if !shoppers.contains(&user_id) && world.shop.comes(user_id, &mut dice) {
                         break user_id;
                     }

@@ -32,7 +32,7 @@ pub use self::traffic::{Funnel, FunnelError, Traffic};
 use self::block::{Block, USERS_PER_VISIT, World};
 use self::dice::{Dice, Purpose};
 use self::faults::{Pending, bad_record};
-use self::place::{Layout, Place};
+use self::place::{Layout, Place, Places};
 use self::schedule::Schedule;
 use self::shop::Shop;
 use crate::source::{Content, Record, Source};
@@ -197,7 +197,7 @@ impl Config {
 /// Makes the records of a run, in order.
 pub struct Generator {
     world: World,
-    layout: Layout,
+    places: Places,
     schedule: Schedule,
     limit: Limit,
     /// The block that each lane is in, by its ordinal.
@@ -216,7 +216,7 @@ impl Generator {
     pub fn new(config: Config, limit: Limit) -> Self {
         let layout = config.layout();
         Self {
-            layout,
+            places: Places::new(layout),
             schedule: Schedule::new(config.rate, config.start, &config.curve),
             limit,
             lanes: (0..layout.lanes).map(|_| None).collect(),
@@ -250,7 +250,7 @@ impl Generator {
     fn event(&mut self, due: Duration) -> Planned {
         let index = self.events;
         self.events += 1;
-        let place = self.layout.place(index);
+        let place = self.places.next();
         let lane = &mut self.lanes[usize::try_from(place.lane).unwrap_or(0)];
         let (_, block) = match lane {
             Some(current) if current.0 == place.ordinal => current,

@@ -23,31 +23,40 @@ pub(super) struct Layout {
     pub(super) lanes: u64,
 }
 
-impl Layout {
-    /// The block that event `index` lies in.
-    pub(super) fn place(self, index: u64) -> Place {
-        let blocks = index / self.block;
-        // Waves of 1, 2, 4 … blocks begin at block 0, 1, 3, 7 …; from the wave of all lanes on they stay that long.
-        if blocks + 1 < self.lanes {
-            let lanes = 1 << (blocks + 1).ilog2();
-            let lane = (index - (lanes - 1) * self.block) % lanes;
-            Place {
-                ordinal: signed(lanes - 1 + lane),
-                lane,
-                lanes,
-            }
-        } else {
-            let steady = (self.lanes - 1) * self.block;
-            let wave = (index - steady) / (self.lanes * self.block);
-            let lane = (index - steady) % self.lanes;
-            Place {
-                ordinal: signed(self.lanes - 1 + wave * self.lanes + lane),
-                lane,
-                lanes: self.lanes,
-            }
-        }
+/// The places of a run's events, in order.
+///
+/// Waves of 1, 2, 4 … blocks follow each other until there are as many as lanes; from then on they stay that long. Within a
+/// wave, the events go round the lanes.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    layout: Layout,
+    /// The first block of the wave.
+    first: i64,
+    /// How many blocks are in it.
+    lanes: u64,
+    /// Its events so far.
+    taken: u64,
+}
+
+impl Places {
+    pub(super) fn new(layout: Layout) -> Self {
+        Self { layout, first: 0, lanes: 1, taken: 0 }
     }
 
+    /// Where the next event lies.
+    pub(super) fn next(&mut self) -> Place {
+        if self.taken == self.lanes * self.layout.block {
+            self.first += signed(self.lanes);
+            self.lanes = (self.lanes * 2).min(self.layout.lanes);
+            self.taken = 0;
+        }
+        let lane = self.taken & (self.lanes - 1);
+        self.taken += 1;
+        Place { ordinal: self.first + signed(lane), lane, lanes: self.lanes }
+    }
+}
+
+impl Layout {
     /// The place of a block.
     pub(super) fn of(self, ordinal: i64) -> Place {
         match u64::try_from(ordinal) {
@@ -96,8 +105,9 @@ mod tests {
             let layout = Layout { block, lanes: 1 << lanes };
             let mut left: HashMap<i64, u64> = HashMap::new();
             let mut current: HashMap<u64, i64> = HashMap::new();
-            for index in 0..block * 100 {
-                let place = layout.place(index);
+            let mut places = Places::new(layout);
+            for _ in 0..block * 100 {
+                let place = places.next();
                 prop_assert_eq!(layout.of(place.ordinal), place);
                 prop_assert!(place.lane < place.lanes);
                 if !left.contains_key(&place.ordinal) {

@@ -88,11 +88,10 @@ impl Segment {
         if n <= 0.0 {
             return 0.0;
         }
-        let slope = if self.lasts_s.is_finite() {
-            (self.to - self.from) / self.lasts_s
-        } else {
-            0.0
-        };
+        if self.from == self.to {
+            return n / self.from;
+        }
+        let slope = (self.to - self.from) / self.lasts_s;
         let root = (self.from * self.from + 2.0 * slope * n).max(0.0).sqrt();
         2.0 * n / (self.from + root)
     }
@@ -143,7 +142,8 @@ impl Schedule {
             let within = wanted - segment.events_before;
             if within < segment.events() {
                 let seconds = segment.begins_s + segment.when(within);
-                return Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates in 584 years")]
+                return Duration::from_nanos((seconds * 1e9 + 0.5) as u64);
             }
             if self.at + 1 == self.segments.len() {
                 if !self.by_calendar {
