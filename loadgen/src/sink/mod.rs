@@ -131,7 +131,8 @@ impl Default for Delivery {
             call_timeout: Duration::from_secs(10),
             backoff: Backoff::default(),
             drain: Duration::from_secs(10),
-            budget_bytes: 16 * 1024 * 1024,
+            // With the bodies of calls and what allocating wastes, the process stays below 64 MB.
+            budget_bytes: 8 * 1024 * 1024,
             limits: Limits::default(),
             aggregate_bytes: None,
         }
