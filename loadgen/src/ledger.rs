@@ -17,6 +17,9 @@ use crate::generator::Anomaly;
 /// The form of the file.
 pub const SCHEMA_VERSION: u32 = 2;
 
+/// The `mix` of a recording that was replayed.
+pub const REPLAY: &str = "replay";
+
 /// What a run sent and saw acknowledged. Only acknowledged events are in the counts and sums.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {

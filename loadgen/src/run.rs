@@ -15,7 +15,7 @@ use crate::control::{Cause, Control};
 use crate::failure::Failure;
 use crate::files::write_summary;
 use crate::flow::Standing;
-use crate::ledger::RunFacts;
+use crate::ledger::{REPLAY, RunFacts};
 use crate::pacer::{self, Pace};
 use crate::plan::{Plan, Work};
 use crate::progress::Progress;
@@ -297,7 +297,7 @@ fn write_ledger(
         stage: report.stage.clone(),
         sink: report.sink.clone(),
         rate: report.target_rate.unwrap_or_default(),
-        mix: generation.map_or_else(|| "replay".to_owned(), |generation| generation.shape.clone()),
+        mix: generation.map_or_else(|| REPLAY.to_owned(), |generation| generation.shape.clone()),
         sent_from: plan.began_at,
         sent_to: ended_at,
         users: generation.map_or(0, |generation| generation.config.users),

@@ -40,7 +40,12 @@ pub(super) struct Places {
 
 impl Places {
     pub(super) fn new(layout: Layout) -> Self {
-        Self { layout, first: 0, lanes: 1, taken: 0 }
+        Self {
+            layout,
+            first: 0,
+            lanes: 1,
+            taken: 0,
+        }
     }
 
     /// Where the next event lies.
@@ -52,7 +57,11 @@ impl Places {
         }
         let lane = self.taken & (self.lanes - 1);
         self.taken += 1;
-        Place { ordinal: self.first + signed(lane), lane, lanes: self.lanes }
+        Place {
+            ordinal: self.first + signed(lane),
+            lane,
+            lanes: self.lanes,
+        }
     }
 }
 

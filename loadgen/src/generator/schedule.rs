@@ -142,7 +142,11 @@ impl Schedule {
             let within = wanted - segment.events_before;
             if within < segment.events() {
                 let seconds = segment.begins_s + segment.when(within);
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates in 584 years")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "it saturates in 584 years"
+                )]
                 return Duration::from_nanos((seconds * 1e9 + 0.5) as u64);
             }
             if self.at + 1 == self.segments.len() {

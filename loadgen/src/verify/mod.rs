@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use crate::args::Output;
 use crate::deployment::Deployment;
 use crate::failure::Failure;
-use crate::ledger::{Carts, Count, FaultFacts, Ledger, SalesFacts};
+use crate::ledger::{Carts, Count, FaultFacts, Ledger, REPLAY, SalesFacts};
 
 const SCHEMA_VERSION: u32 = 1;
 const CONCURRENT_READS: usize = 8;
@@ -106,7 +106,13 @@ impl Sent {
                     run.sink
                 )));
             }
-            if !runs.insert((run.seed, run.start)) {
+            // Of a recording, the ids say which events it holds.
+            let ids = ledger
+                .streams
+                .values()
+                .fold(0_u128, |sum, count| sum.wrapping_add(count.event_id_sum.0));
+            let recording = (run.mix == REPLAY).then_some(ids);
+            if !runs.insert((run.seed, run.start, recording)) {
                 return Err(Failure::usage(format!(
                     "two ledgers have the seed {} and the start {}: they hold the same events, which count once; give one of them",
                     run.seed, run.start
