@@ -19,6 +19,7 @@ pub mod pacer;
 pub mod plan;
 pub mod profile;
 pub mod progress;
+pub mod realism;
 pub mod report;
 pub mod run;
 pub mod sales;

@@ -64,7 +64,7 @@ impl Plan {
             ));
         }
         let profile = effective_profile(args)?;
-        let traffic = profile.check()?;
+        let events = profile.config(args.seed, start)?;
         let limit = Limit {
             records: args.events,
             duration: args.duration.or_else(|| profile.duration()),
@@ -80,19 +80,7 @@ impl Plan {
                 .traffic
                 .mix
                 .map_or_else(|| args.profile.clone(), |mix| mix.to_string()),
-            events: Config {
-                seed: args.seed,
-                start,
-                rate: profile.traffic.rate as f64,
-                curve: profile.curve(),
-                users: profile.shop.users,
-                products: profile.shop.products,
-                traffic,
-                visit: profile.traffic.visit,
-                anomaly_rate: profile.anomalies.rate,
-                sale: profile.sale,
-                faults: profile.faults,
-            },
+            events,
             stage: args.stage.clone(),
             sink: args.sink.clone(),
             workers: usize::from(args.workers),

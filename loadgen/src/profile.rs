@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use events::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::args::duration;
 use crate::failure::Failure;
-use crate::generator::{Curve, FaultRates, FlashSale, Funnel, Mix, Stage, Traffic};
+use crate::generator::{Config, Curve, FaultRates, FlashSale, Funnel, Mix, Stage, Traffic};
 
 /// The profiles that come with the program; the first is the default.
 pub const NAMED: &[(&str, &str)] = &[
@@ -171,6 +172,23 @@ impl Profile {
                 .map_err(|error| wrong(format!("traffic.funnel: {error}"))),
             _ => Err(wrong("traffic needs either a mix or a funnel".to_owned())),
         }
+    }
+
+    /// What the events of a run depend on, once the profile is checked.
+    pub fn config(&self, seed: u64, start: Timestamp) -> Result<Config, Failure> {
+        Ok(Config {
+            seed,
+            start,
+            rate: self.traffic.rate as f64,
+            curve: self.curve(),
+            users: self.shop.users,
+            products: self.shop.products,
+            traffic: self.check()?,
+            visit: self.traffic.visit,
+            anomaly_rate: self.anomalies.rate,
+            sale: self.sale,
+            faults: self.faults,
+        })
     }
 
     /// How the rate changes.

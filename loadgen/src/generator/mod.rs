@@ -130,6 +130,12 @@ impl Config {
         }
     }
 
+    /// How many events lie between the first and the last one of a visit, at most.
+    pub(crate) fn longest_visit(&self) -> u64 {
+        let Layout { block, lanes } = self.layout();
+        block * lanes
+    }
+
     /// The time of a block at the mean rate: near enough to know which day it is.
     fn about(&self, place: &Place) -> Timestamp {
         let seconds = place.ordinal as f64 * f64::from(self.traffic.block_events()) / self.rate;
