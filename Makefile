@@ -95,6 +95,11 @@ test-e2e: setup ## Only the end-to-end tests
 bench: setup ## Measure against peers, all or BENCH="generate send"; writes target/bench/report.json
 	cargo run --release -p benches -- $(BENCH)
 
+.PHONY: realism
+realism: ## Draw what the generator's shop is like, next to its targets, into docs
+	cargo build --workspace --bins
+	@"$${CARGO_TARGET_DIR:-target}/debug/realism"
+
 .PHONY: lint
 lint: setup ## Formatting, clippy, the template, licences of dependencies
 	cargo fmt --all --check

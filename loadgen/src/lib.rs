@@ -25,6 +25,7 @@ pub mod pacer;
 pub mod plan;
 pub mod profile;
 pub mod progress;
+pub mod realism;
 pub mod replay;
 pub mod report;
 pub mod run;

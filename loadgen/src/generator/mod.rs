@@ -40,7 +40,7 @@ use crate::source::{Content, Record, Source};
 /// Blocks in flight at most, whatever the rate: they are held in memory.
 const MAX_LANES: u64 = 256;
 /// Visits of blocks in flight at most, for the same reason.
-const MAX_VISITS: u64 = 32_768;
+const MAX_VISITS: u64 = 131_072;
 /// After how many days orders come back, each as often as the others.
 const REFUND_DAYS: [f64; 8] = [1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 14.0, 21.0];
 /// Most events are shorter than this.
@@ -159,7 +159,7 @@ impl Config {
         )]
         let wanted = (self.rate * self.visit.as_secs_f64() * 4.0 / block as f64) as u64;
         // No two lanes share a shopper, so that nobody is in two places.
-        let most = (self.users / 8 / (visits * USERS_PER_VISIT))
+        let most = (shop::users_at(self.users, self.start) / (visits * USERS_PER_VISIT))
             .min(MAX_LANES)
             .min(MAX_VISITS / visits);
         let lanes = wanted.min(most).max(1);
@@ -173,6 +173,12 @@ impl Config {
     fn visit_share(&self, place: &Place) -> f64 {
         let block_s = f64::from(self.traffic.block_events()) * place.lanes as f64 / self.rate;
         (self.visit.as_secs_f64() / block_s).min(0.25)
+    }
+
+    /// How many events lie between the first and the last one of a visit, at most.
+    pub(crate) fn longest_visit(&self) -> u64 {
+        let Layout { block, lanes } = self.layout();
+        block * lanes
     }
 
     /// The time of a block at the mean rate: near enough to know which day it is.

@@ -88,10 +88,11 @@ impl Segment {
         if n <= 0.0 {
             return 0.0;
         }
-        if self.from == self.to {
+        let rise = self.to - self.from;
+        if rise.abs() < f64::EPSILON {
             return n / self.from;
         }
-        let slope = (self.to - self.from) / self.lasts_s;
+        let slope = rise / self.lasts_s;
         let root = (self.from * self.from + 2.0 * slope * n).max(0.0).sqrt();
         2.0 * n / (self.from + root)
     }

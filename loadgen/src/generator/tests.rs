@@ -233,7 +233,7 @@ fn the_records_of_a_seed_are_pinned() {
     };
     assert_eq!(
         digest(config()),
-        "fa706066751f8ad431c916c7f45a9c4461fe636d5947a344844156bbf1e2a25e"
+        "1fc003194447612f5d46d37150e24ba777b04f25ee090b8f4aa96c7ca3ff25ef"
     );
     let faults = FaultRates {
         bad: 0.01,
@@ -242,7 +242,7 @@ fn the_records_of_a_seed_are_pinned() {
     };
     assert_eq!(
         digest(Config { faults, ..config() }),
-        "a66971174caf7896fb3db7ff6721dffce0e43a5d8052d1a7ece20e6f895796dc"
+        "640514bb91c517047e4887f9f10504e12648114ca8f487ca5cfad10c0fb7d8b7"
     );
 }
 

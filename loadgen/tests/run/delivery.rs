@@ -452,7 +452,7 @@ async fn the_same_events_arrive_for_any_workers_batches_and_aggregation() {
             .iter()
             .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         assert_eq!(
-            hex, "6081949061665e28c3f33cd87073ff16436922c97c7775cbfa4c4cabca546e5b",
+            hex, "f6fbdeeec0e8b83d607e00edfe6bf8783d6f0b8440bb7ff2c222be11079a50a6",
             "{flags}"
         );
     }

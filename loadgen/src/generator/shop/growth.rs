@@ -9,7 +9,7 @@ const OPENING_MS: i64 = 631_152_000_000;
 const DAYS: u64 = 12_784;
 
 /// How many of `all` are there at a time; at least an eighth, and never none.
-pub(super) fn there_at(all: u64, time: Timestamp) -> u64 {
+pub(in crate::generator) fn there_at(all: u64, time: Timestamp) -> u64 {
     let day = time.as_ms().saturating_sub(OPENING_MS).div_euclid(MS_PER_DAY);
     there_on(all, u64::try_from(day).unwrap_or(0).min(DAYS)).max(1)
 }

@@ -16,6 +16,8 @@ pub(in crate::generator) use self::users::Shopper;
 
 use self::products::Ranks;
 
+pub(in crate::generator) use self::growth::there_at as users_at;
+
 /// A shop with so many users and products.
 #[derive(Clone, Debug)]
 pub struct Shop {
