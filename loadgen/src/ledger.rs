@@ -35,6 +35,8 @@ pub struct Ledger {
     pub failed: u64,
     /// Those of the failed that may be in the stream all the same, as an answer was lost.
     pub uncertain: u64,
+    /// Acknowledged events that may be in the stream twice, as an earlier answer was lost.
+    pub possible_duplicates: u64,
     /// By stream.
     pub streams: BTreeMap<Stream, Count>,
     /// By event type.
@@ -74,6 +76,19 @@ pub struct RunFacts {
     pub users: u64,
     /// How many products there were.
     pub products: u64,
+}
+
+/// What became of a run's records, as the sink told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Handed to the sink, or due and never handed to it.
+    pub offered: u64,
+    /// Given up.
+    pub failed: u64,
+    /// Those of the failed that may be in the stream all the same.
+    pub uncertain: u64,
+    /// Acknowledged, and maybe in the stream twice.
+    pub possible_duplicates: u64,
 }
 
 /// How many events, and which: two sets of events with the same count and sum are the same set.
@@ -167,7 +182,15 @@ pub struct FaultFacts {
 impl Ledger {
     /// Reads a ledger.
     pub fn read(path: &Path) -> Result<Self, std::io::Error> {
-        Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+        let ledger: Self = serde_json::from_slice(&std::fs::read(path)?)?;
+        if ledger.schema_version == SCHEMA_VERSION {
+            Ok(ledger)
+        } else {
+            Err(std::io::Error::other(format!(
+                "it is of version {}, this program reads version {SCHEMA_VERSION}",
+                ledger.schema_version
+            )))
+        }
     }
 
     /// Writes the ledger whole or not at all: whoever finds the file finds all of it.

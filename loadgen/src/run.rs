@@ -15,7 +15,7 @@ use crate::control::{Cause, Control};
 use crate::failure::Failure;
 use crate::files::write_summary;
 use crate::flow::Standing;
-use crate::ledger::{REPLAY, RunFacts};
+use crate::ledger::{REPLAY, RunFacts, Totals};
 use crate::pacer::{self, Pace};
 use crate::plan::{Plan, Work};
 use crate::progress::Progress;
@@ -289,6 +289,12 @@ fn write_ledger(
     let (Some(path), Some(books)) = (&plan.ledger, account.books.take()) else {
         return Ok(());
     };
+    let totals = Totals {
+        offered: report.offered,
+        failed: report.failed,
+        uncertain: report.uncertain,
+        possible_duplicates: report.possible_duplicates,
+    };
     let generation = plan.generation();
     let facts = RunFacts {
         seed: report.seed.unwrap_or_default(),
@@ -303,15 +309,12 @@ fn write_ledger(
         users: generation.map_or(0, |generation| generation.config.users),
         products: generation.map_or(0, |generation| generation.config.products),
     };
-    books
-        .close(facts, report.offered, report.failed, report.uncertain)
-        .write(path)
-        .map_err(|error| {
-            Failure::run(format!(
-                "cannot write the ledger {}: {error}: name another --ledger",
-                path.display()
-            ))
-        })
+    books.close(facts, totals).write(path).map_err(|error| {
+        Failure::run(format!(
+            "cannot write the ledger {}: {error}: name another --ledger",
+            path.display()
+        ))
+    })
 }
 
 /// Prints a text and a line break. A reader who has left has no need of it.

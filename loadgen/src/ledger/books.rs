@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use events::{Body, Country, EventType, Line, Minute, Sale, Stream, Uuid};
 
 use super::{
-    AnomalyFact, Carts, Count, FaultFacts, Ledger, MinuteFacts, RunFacts, SCHEMA_VERSION, SalesFacts,
+    AnomalyFact, Carts, Count, FaultFacts, Ledger, MinuteFacts, RunFacts, SCHEMA_VERSION, SalesFacts, Totals,
 };
 use crate::generator::Planned;
 use crate::source::Content;
@@ -29,7 +29,7 @@ struct MinuteBooks {
     countries: BTreeMap<Country, SalesFacts>,
 }
 
-/// A cart of which not every event is settled. Answers come in any order, so its value is known when all are here.
+/// A cart of which not every event is acknowledged. Answers come in any order, so its value is known when all are here.
 #[derive(Clone, Debug, Default)]
 struct OpenCart {
     settled: u32,
@@ -134,11 +134,10 @@ impl Books {
         }
     }
 
-    /// Takes note that a record was given up.
+    /// Takes note that a record was given up. Its cart stays open: a second copy may make up for it.
     pub fn fail(&mut self, content: &Content) {
         if let Content::Event(planned) = content {
             self.given_up.insert(planned.event.envelope.event_id);
-            self.settle(planned, false);
         }
     }
 
@@ -172,19 +171,17 @@ impl Books {
             group: injected.group,
         }));
         self.faults.late += u64::from(planned.late);
-        self.settle(planned, true);
+        self.settle(planned);
     }
 
-    /// Keeps a cart open until all of its events are settled.
-    fn settle(&mut self, planned: &Planned, acknowledged: bool) {
+    /// Keeps a cart open until all of its events are acknowledged.
+    fn settle(&mut self, planned: &Planned) {
         let Some(cart_id) = cart_of(&planned.event.body) else {
             return;
         };
         let cart = self.open_carts.entry(cart_id).or_default();
         cart.settled += 1;
-        if acknowledged {
-            cart.enter(planned.index, &planned.event.body);
-        }
+        cart.enter(planned.index, &planned.event.body);
         if cart.settled >= planned.cart_steps
             && let Some(cart) = self.open_carts.remove(&cart_id)
         {
@@ -221,7 +218,7 @@ impl Books {
 
     /// The ledger of a run that is over. A cart that the run's end cut short is left behind.
     #[must_use]
-    pub fn close(mut self, run: RunFacts, offered: u64, failed: u64, uncertain: u64) -> Ledger {
+    pub fn close(mut self, run: RunFacts, totals: Totals) -> Ledger {
         for (_, cart) in std::mem::take(&mut self.open_carts) {
             cart.close(&mut self.carts);
         }
@@ -233,10 +230,11 @@ impl Books {
         Ledger {
             schema_version: SCHEMA_VERSION,
             run,
-            offered,
+            offered: totals.offered,
             acknowledged: events_by_type.values().sum(),
-            failed,
-            uncertain,
+            failed: totals.failed,
+            uncertain: totals.uncertain,
+            possible_duplicates: totals.possible_duplicates,
             streams: self.streams,
             events_by_type,
             minutes: self

@@ -14,6 +14,12 @@ use crate::plan::{Generation, Plan};
 use crate::source::{Content, Source};
 
 const COUNT: u64 = 3_100;
+const TOTALS: Totals = Totals {
+    offered: COUNT,
+    failed: 0,
+    uncertain: 0,
+    possible_duplicates: 0,
+};
 
 fn plan() -> Generation {
     let flags = [
@@ -86,7 +92,7 @@ fn ledger_of<'a>(acknowledged: impl IntoIterator<Item = &'a Planned>) -> Ledger 
     acknowledged
         .into_iter()
         .for_each(|planned| books.acknowledge(&Content::Event(planned.clone())));
-    books.close(facts(), COUNT, 0, 0)
+    books.close(facts(), TOTALS)
 }
 
 #[test]
@@ -207,7 +213,7 @@ proptest! {
         for own in books {
             total.merge(own);
         }
-        prop_assert_eq!(total.close(facts(), COUNT, 0, 0), expected);
+        prop_assert_eq!(total.close(facts(), TOTALS), expected);
     }
 }
 
@@ -223,7 +229,7 @@ fn what_failed_is_not_in_the_sums() {
             books.acknowledge(&content);
         }
     }
-    let ledger = books.close(facts(), COUNT, 0, 0);
+    let ledger = books.close(facts(), TOTALS);
     assert_eq!(
         ledger,
         ledger_of(events.iter().filter(|planned| planned.index % 3 != 0))
@@ -269,7 +275,7 @@ fn second_copies_and_bad_records_count_for_nothing() {
     let records = records(rates);
     let mut books = Books::default();
     records.iter().for_each(|content| books.acknowledge(content));
-    let ledger = books.close(facts(), COUNT, 0, 0);
+    let ledger = books.close(facts(), TOTALS);
     let is_event = |content: &&Content| matches!(content, Content::Event(_));
     let again = records
         .iter()
@@ -303,6 +309,38 @@ fn a_second_copy_makes_up_for_a_first_one_that_was_given_up() {
             books.acknowledge(&content);
         }
     }
-    let ledger = books.close(facts(), COUNT, 0, 0);
+    let ledger = books.close(facts(), TOTALS);
     assert_eq!((ledger.acknowledged, ledger.faults.duplicates), (repeated, 0));
+}
+
+#[test]
+fn a_cart_whose_step_was_given_up_and_made_up_for_is_whole() {
+    let rates = FaultRates {
+        duplicate: 0.2,
+        ..FaultRates::default()
+    };
+    let records = records(rates);
+    let repeated: std::collections::HashSet<Uuid> = records
+        .iter()
+        .filter_map(|content| match content {
+            Content::Again(planned) => Some(planned.event.envelope.event_id),
+            _ => None,
+        })
+        .collect();
+    let (mut books, mut expected) = (Books::default(), Books::default());
+    for content in &records {
+        match content {
+            Content::Event(planned) => {
+                expected.acknowledge(content);
+                if repeated.contains(&planned.event.envelope.event_id) {
+                    books.fail(content);
+                } else {
+                    books.acknowledge(content);
+                }
+            }
+            _ => books.acknowledge(content),
+        }
+    }
+    let (found, expected) = (books.close(facts(), TOTALS), expected.close(facts(), TOTALS));
+    assert_eq!((found.carts, found.minutes), (expected.carts, expected.minutes));
 }

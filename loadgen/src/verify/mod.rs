@@ -47,6 +47,7 @@ struct Sent {
     arrived_from: Option<Timestamp>,
     arrived_to: Option<Timestamp>,
     uncertain: u64,
+    possible_duplicates: u64,
     faults: FaultFacts,
 }
 
@@ -120,6 +121,11 @@ impl Sent {
             }
             sent.add(ledger);
         }
+        if sent.minutes.is_empty() && sent.faults.bad.is_empty() {
+            return Err(Failure::usage(
+                "the ledgers hold no acknowledged record: there is nothing to compare",
+            ));
+        }
         Ok(sent)
     }
 
@@ -131,6 +137,7 @@ impl Sent {
         );
         self.arrived_to = Some(self.arrived_to.map_or(run.sent_to, |to| to.max(run.sent_to)));
         self.uncertain += ledger.uncertain;
+        self.possible_duplicates += ledger.possible_duplicates;
         self.carts.merge(&ledger.carts);
         self.faults.merge(&ledger.faults);
         for facts in &ledger.minutes {
@@ -174,22 +181,20 @@ async fn compare(deployment: &Deployment, sent: &Sent) -> Result<Verdict, Failur
     })
 }
 
-/// What went wrong on purpose: second copies are kept, at least as many as were sent, and bad records are in quarantine.
+/// What went wrong on purpose: second copies are kept, each that was sent and none that wasn't, and bad records are in
+/// quarantine.
 async fn fault_checks(
     deployment: &Deployment,
     sent: &Sent,
     stored: &archive::Stored,
 ) -> Result<Vec<Check>, Failure> {
-    let mut checks = Vec::new();
     let FaultFacts { duplicates, bad, .. } = &sent.faults;
-    if *duplicates > 0 {
-        let found = stored.resent.min(*duplicates);
-        checks.push(Check::new(
-            "archive second copies".to_owned(),
-            signed(*duplicates),
-            signed(found),
-        ));
-    }
+    let copies = second_copies(stored.resent, *duplicates, sent.possible_duplicates);
+    let mut checks = vec![Check::new(
+        "archive second copies".to_owned(),
+        signed(*duplicates),
+        signed(copies),
+    )];
     if !bad.is_empty() {
         let found = quarantine::read(deployment, sent).await?;
         for rule in bad.keys().chain(found.keys()).collect::<BTreeSet<_>>() {
@@ -198,6 +203,12 @@ async fn fault_checks(
         }
     }
     Ok(checks)
+}
+
+/// The second copies that are found, less those that lost answers explain.
+fn second_copies(found: u64, on_purpose: u64, possible: u64) -> u64 {
+    let explained = found.saturating_sub(on_purpose).min(possible);
+    found - explained
 }
 
 /// The metrics' sums of the minutes in question.
@@ -377,5 +388,18 @@ impl Verdict {
             )
         });
         lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lost_answers_explain_copies_that_were_not_sent_on_purpose() {
+        assert_eq!(second_copies(7, 7, 0), 7);
+        assert_eq!(second_copies(9, 7, 3), 7);
+        assert_eq!(second_copies(11, 7, 3), 8);
+        assert_eq!(second_copies(5, 7, 3), 5);
     }
 }
