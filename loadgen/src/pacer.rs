@@ -220,15 +220,12 @@ impl Pace {
                 lateness_us.saturating_record(as_us(sent.saturating_sub(*due)));
             }
             match released.next {
-                Next::More => {}
                 Next::Over => break now,
-                _ if stopped => break now,
+                _ if stopped || self.deadline.is_some_and(|deadline| deadline <= sent) => break now,
+                Next::More => {}
                 Next::At(due) => thread::park_timeout(due.max(now + TICK).saturating_sub(sent)),
-                Next::Room(_) => match self.deadline.map(|deadline| deadline.checked_sub(sent)) {
-                    Some(None) => break now,
-                    // Whoever settles a record wakes this thread. It might have done so just before.
-                    left => thread::park_timeout(left.flatten().unwrap_or(Duration::MAX).min(TICK * 4)),
-                },
+                // Whoever settles a record wakes this thread. It might have done so just before.
+                Next::Room(_) => thread::park_timeout(TICK * 4),
             }
         };
         let dropped = pacer.drop_due(by);

@@ -8,7 +8,7 @@ use events::{MAX_AHEAD_MS, Stream, Timestamp};
 use crate::args::{DeliveryArgs, Output, RunArgs, SinkArg};
 use crate::failure::Failure;
 use crate::files::check_path;
-use crate::generator::{Config, Generator, Limit};
+use crate::generator::{Config, Curve, Generator, Limit};
 use crate::profile::Profile;
 use crate::replay::Recording;
 use crate::sink::{AGGREGATE_BYTES, Delivery};
@@ -174,7 +174,9 @@ impl Plan {
     #[must_use]
     pub fn schedule_end(&self) -> Option<Duration> {
         let Generation { config, limit, .. } = self.generation()?;
-        let last = limit.records.map(|records| config.due(records.saturating_sub(1)));
+        // By the calendar, a number of records may take any number of years: such a run has its end when they are sent.
+        let records = limit.records.filter(|_| config.curve != Curve::Calendar);
+        let last = records.map(|records| config.due(records.saturating_sub(1)));
         match (last, limit.duration) {
             (Some(last), Some(duration)) => Some(last.min(duration)),
             (last, duration) => last.or(duration),

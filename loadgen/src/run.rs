@@ -193,17 +193,10 @@ async fn open(
             let aggregate_bytes = plan.delivery.aggregate_bytes;
             match &plan.work {
                 Work::Generate(generation) => {
-                    cost::check(
-                        &aws.endpoint,
-                        generation.config.peak_rate(),
-                        aggregate_bytes,
-                        plan.yes,
-                    )?;
+                    let peak = generation.config.peak_rate(generation.limit.duration);
+                    cost::check(&aws.endpoint, peak, aggregate_bytes, plan.yes)?;
                 }
-                Work::Replay(recording) if recording.is_speeded_up() => {
-                    cost::check_unknown(&aws.endpoint, plan.yes)?;
-                }
-                Work::Replay(_) => {}
+                Work::Replay(_) => cost::check_unknown(&aws.endpoint, plan.yes)?,
             }
             let client = aws.kinesis();
             Target::Kinesis {

@@ -36,17 +36,28 @@ pub(super) fn weight(time: Timestamp) -> f64 {
     HOURS[hour] * 24.0 / 100.0 * WEEKDAYS[weekday] * MONTHS[month - 1] * sales_day(month, day, weekday)
 }
 
-/// The seconds from one time to another, each with its weight.
-pub(super) fn weighted_seconds(from: Timestamp, to: Timestamp) -> f64 {
-    let mut sum = 0.0;
+/// The hours from one time to another, each as far as it lies in between: its beginning there, and how long it is, in ms.
+fn hours(from: Timestamp, to: Timestamp) -> impl Iterator<Item = (Timestamp, i64)> {
     let mut now = from;
-    while now < to {
+    std::iter::from_fn(move || {
         let rest_ms = MS_PER_HOUR - now.as_ms().rem_euclid(MS_PER_HOUR);
         let ms = rest_ms.min(to.as_ms() - now.as_ms());
-        sum += weight(now) * ms as f64 / 1_000.0;
+        let hour = (ms > 0).then_some((now, ms));
         now = now.plus_ms(ms);
-    }
-    sum
+        hour
+    })
+}
+
+/// The seconds from one time to another, each with its weight.
+pub(super) fn weighted_seconds(from: Timestamp, to: Timestamp) -> f64 {
+    hours(from, to)
+        .map(|(hour, ms)| weight(hour) * ms as f64 / 1_000.0)
+        .sum()
+}
+
+/// The weight of the busiest hour from one time to another.
+pub(super) fn peak(from: Timestamp, to: Timestamp) -> f64 {
+    hours(from, to).map(|(hour, _)| weight(hour)).fold(0.0, f64::max)
 }
 
 /// The Friday after the fourth Thursday of November, and the Monday after that.
@@ -86,6 +97,9 @@ mod tests {
     fn the_peaks_are_where_they_belong() {
         assert!(at("2026-11-22T20:00:00Z") / at("2026-11-22T02:59:59Z") > 100.0);
         assert!(at("2026-11-24T12:00:00Z") > 1.3 * at("2026-02-24T12:00:00Z"));
+        let time = |text| Timestamp::parse(text).unwrap();
+        let year = peak(time("2026-01-01T00:00:00Z"), time("2027-01-01T00:00:00Z"));
+        assert!((year - at("2026-11-27T20:00:00Z")).abs() < 1e-9);
         // Thanksgiving of 2026 is November 26th.
         assert!(at("2026-11-27T12:00:00Z") > 2.4 * at("2026-11-20T12:00:00Z"));
         assert!(at("2026-11-30T12:00:00Z") > 1.9 * at("2026-11-23T12:00:00Z"));

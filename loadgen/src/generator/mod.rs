@@ -46,6 +46,7 @@ const REFUND_DAYS: [f64; 8] = [1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 14.0, 21.0];
 /// Most events are shorter than this.
 const JSON_BYTES: usize = 512;
 const SECONDS_PER_DAY: f64 = 86_400.0;
+const YEAR_MS: i64 = 366 * events::MS_PER_DAY;
 
 /// What the events of a run depend on.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,15 +116,26 @@ impl Config {
         Schedule::new(self.rate, self.start, &self.curve).due(index)
     }
 
-    /// The most records a second that the run is to keep up.
+    /// The most records a second that a run comes to which lasts so long; without a limit, a year.
     #[must_use]
-    pub fn peak_rate(&self) -> u64 {
+    pub fn peak_rate(&self, lasts: Option<Duration>) -> u64 {
+        let lasts_ms = lasts.map_or(YEAR_MS, |lasts| {
+            i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX).min(YEAR_MS)
+        });
+        let multiple = match &self.curve {
+            Curve::Steady => 1.0,
+            Curve::Stages(stages) => stages
+                .iter()
+                .map(|stage| stage.from.max(stage.to))
+                .fold(0.0, f64::max),
+            Curve::Calendar => calendar::peak(self.start, self.start.plus_ms(lasts_ms)),
+        };
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a rate times a thousand at most"
         )]
-        let rate = (self.rate * self.curve.peak()).ceil() as u64;
+        let rate = (self.rate * multiple).ceil() as u64;
         rate
     }
 

@@ -20,20 +20,6 @@ pub enum Curve {
     Calendar,
 }
 
-impl Curve {
-    /// The highest rate that is to be kept up, as a multiple of the run's.
-    pub(super) fn peak(&self) -> f64 {
-        match self {
-            // The calendar's hours average to 1.
-            Self::Steady | Self::Calendar => 1.0,
-            Self::Stages(stages) => stages
-                .iter()
-                .map(|stage| stage.from.max(stage.to))
-                .fold(0.0, f64::max),
-        }
-    }
-}
-
 /// A part of a run in which the rate is steady or changes evenly.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stage {

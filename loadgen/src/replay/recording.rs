@@ -18,15 +18,6 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Whether more may be sent a second than was when it was recorded. How much that is, is known when it is read.
-    #[must_use]
-    pub fn is_speeded_up(&self) -> bool {
-        match self.speed {
-            Speed::Times(times) => times > 1.0,
-            Speed::Max => true,
-        }
-    }
-
     /// Turns the report of a run into that of a replay.
     pub fn enter(&self, report: &mut Report) {
         let tally = self.tally.lock();

@@ -34,8 +34,8 @@ pub fn check_unknown(endpoint: &str, yes: bool) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::usage(format!(
-        "replaying faster than recorded to {endpoint} costs money, and how much shows only when it is read: add --yes if that \
-         is meant, else leave --speed out, or set AWS_ENDPOINT_URL to a local stack"
+        "replaying to {endpoint} costs money, and how much shows only when the recording is read: add --yes if that is meant, or \
+         set AWS_ENDPOINT_URL to a local stack"
     )))
 }
 
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replay_of_unknown_speed_elsewhere_wants_a_word() {
+    fn a_replay_elsewhere_wants_a_word() {
         let elsewhere = "https://kinesis.us-east-1.amazonaws.com";
         assert_eq!(check_unknown(elsewhere, false).unwrap_err().exit_code(), 2);
         assert!(check_unknown(elsewhere, true).is_ok());
