@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 use events::Event;
-use loadgen::source::Source;
+use loadgen::source::{Keep, Source};
 use nexmark::EventGenerator;
 use serde::Deserialize;
 use tokio::process::Command;
@@ -113,7 +113,9 @@ fn timed(jsons: impl Iterator<Item = Vec<u8>>) -> Made {
 
 fn make_ours() -> anyhow::Result<Made> {
     let mut generator = generator(EVENTS)?;
-    let made = timed(std::iter::from_fn(|| Some(generator.next_record()?.json)));
+    let made = timed(std::iter::from_fn(|| {
+        Some(generator.next_record(Keep::default())?.json)
+    }));
     ensure!(
         made.events == EVENTS,
         "{} of {EVENTS} events were made",

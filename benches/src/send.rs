@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use loadgen::source::Source;
+use loadgen::source::{Keep, Source};
 use serde::Deserialize;
 use tempfile::NamedTempFile;
 use tokio::process::Command;
@@ -163,7 +163,7 @@ async fn parties(repository: &Path) -> anyhow::Result<(NullKinesis, Loadgen, Bot
 fn sample() -> anyhow::Result<NamedTempFile> {
     let mut generator = generator(SAMPLE)?;
     let mut lines = Vec::new();
-    while let Some(record) = generator.next_record() {
+    while let Some(record) = generator.next_record(Keep::default()) {
         lines.extend_from_slice(&record.json);
         lines.push(b'\n');
     }

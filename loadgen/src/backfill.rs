@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::generator::{Config, FaultRates, Generator, Planned};
 use crate::profile::Profile;
 use crate::report::{grouped, rounded};
-use crate::source::{Content, Source};
+use crate::source::{Keep, Source};
 use crate::store::Store;
 
 const SCHEMA_VERSION: u32 = 1;
@@ -157,11 +157,11 @@ async fn write(
     let mut writer = ArchiveWriter::new(store, &format!("backfill-{}", plan.shop.seed));
     let mut history = history(plan);
     let mut by_type = BTreeMap::new();
-    while let Some(record) = history.next_record() {
-        let Content::Event(Planned { event, .. }) = record.content else {
+    while let Some(record) = history.next_record(Keep::ALL) {
+        let due_ms = i64::try_from(record.due.as_millis()).unwrap_or(i64::MAX);
+        let Some(Planned { event, .. }) = record.into_event() else {
             continue;
         };
-        let due_ms = i64::try_from(record.due.as_millis()).unwrap_or(i64::MAX);
         let arrived_at = plan.from.plus_ms(due_ms);
         *by_type.entry(event.event_type()).or_insert(0) += 1;
         writer.push(event, arrived_at).await?;

@@ -17,7 +17,7 @@ use crate::account::{as_us, latencies_us};
 use crate::control::Control;
 use crate::flow::{Room, Standing};
 use crate::sink::{Item, Keep, Route};
-use crate::source::{Content, Record, Source};
+use crate::source::{Kind, Record, Source};
 
 /// Records that come due within this are released together: waking for each would cost more than making it.
 const TICK: Duration = Duration::from_micros(250);
@@ -86,16 +86,17 @@ impl<S: Source> Pacer<S> {
     }
 
     fn make_next(&mut self) {
-        let record = self.source.next_record();
+        let record = self.source.next_record(self.keep);
         self.latest_due_event = self.latest_event;
         if let Some(Record {
-            content: Content::Event(planned),
+            kind: Kind::Event(_),
+            occurred_at,
             ..
         }) = &record
         {
-            self.latest_event = self.latest_event.max(Some(planned.event.envelope.occurred_at));
+            self.latest_event = self.latest_event.max(Some(*occurred_at));
         }
-        self.head = record.map(|record| Item::new(record, self.keep));
+        self.head = record.map(Item::new);
     }
 
     /// Puts what is due at `now`, and fits, into the chunks of its lanes.

@@ -3,14 +3,37 @@
 
 use std::time::Duration;
 
-use events::{Rule, Stream};
+use events::{EventType, Rule, Stream, Timestamp};
 
 use crate::generator::Planned;
 
 /// Where records come from.
 pub trait Source: Send + 'static {
-    /// The next record, or `None` when there are no more. Due times never decrease.
-    fn next_record(&mut self) -> Option<Record>;
+    /// The next record, with what is to be kept of it, or `None` when there are no more. Due times never decrease.
+    fn next_record(&mut self, keep: Keep) -> Option<Record>;
+}
+
+/// Who asks for events later. Where nobody does, an event is never more than its JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// The ledger: for every record.
+    pub ledger: bool,
+    /// Freshness: for transactions.
+    pub freshness: bool,
+}
+
+impl Keep {
+    /// Every record's content.
+    pub const ALL: Self = Self {
+        ledger: true,
+        freshness: true,
+    };
+
+    /// Whether somebody will ask for a stream's events.
+    #[must_use]
+    pub fn wants(self, stream: Stream) -> bool {
+        self.ledger || self.freshness && stream == Stream::Transactions
+    }
 }
 
 /// A record to send.
@@ -22,13 +45,39 @@ pub struct Record {
     pub user_id: u64,
     /// When it is due, after the start of the run.
     pub due: Duration,
+    /// What it is.
+    pub kind: Kind,
+    /// When the event happened; for a bad record, the one that it looks like.
+    pub occurred_at: Timestamp,
     /// What is sent.
     pub json: Vec<u8>,
-    /// What it is, for the books.
-    pub content: Content,
+    /// The whole of it, for the books; where it is to be kept.
+    pub content: Option<Box<Content>>,
+}
+
+impl Record {
+    /// Its event, where it is one for the first time and was to be kept.
+    #[must_use]
+    pub fn into_event(self) -> Option<Planned> {
+        match *self.content? {
+            Content::Event(planned) => Some(planned),
+            Content::Again(_) | Content::Bad(_) => None,
+        }
+    }
 }
 
 /// What a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An event, for the first time.
+    Event(EventType),
+    /// An event that was sent before.
+    Again,
+    /// A record that breaks the contract.
+    Bad,
+}
+
+/// What a record is, with all that is known of it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     /// An event, for the first time.

@@ -29,6 +29,10 @@ impl Country {
         CODES.chunks_exact(2).map(|code| Self([code[0], code[1]]))
     }
 
+    pub(crate) const fn letters(self) -> [u8; 2] {
+        self.0
+    }
+
     /// The two letters.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -18,7 +18,7 @@ const YEAR_0_MS: i64 = -62_167_219_200_000;
 
 /// A point in time, in milliseconds since 1970-01-01T00:00:00Z. Negative before that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(jiff::Timestamp);
+pub struct Timestamp(i64);
 
 /// A text is not an RFC 3339 date and time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,13 +31,18 @@ impl Timestamp {
     /// From milliseconds since the epoch; `None` outside the years −9999 to 9999.
     #[must_use]
     pub fn from_ms(ms: i64) -> Option<Self> {
-        jiff::Timestamp::from_millisecond(ms).ok().map(Self)
+        let calendar = jiff::Timestamp::MIN.as_millisecond()..=jiff::Timestamp::MAX.as_millisecond();
+        calendar.contains(&ms).then_some(Self(ms))
     }
 
     /// Milliseconds since the epoch.
     #[must_use]
     pub fn as_ms(self) -> i64 {
-        self.0.as_millisecond()
+        self.0
+    }
+
+    fn in_calendar(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or_default()
     }
 
     /// Reads RFC 3339. Another offset than `Z` is converted, digits past the millisecond are cut off.
@@ -71,19 +76,19 @@ impl Timestamp {
     /// `YYYY-MM-DD` in UTC, as in the names of partitions.
     #[must_use]
     pub fn date(self) -> String {
-        self.0.strftime("%Y-%m-%d").to_string()
+        self.in_calendar().strftime("%Y-%m-%d").to_string()
     }
 
     /// `00` to `23` in UTC, as in the names of partitions.
     #[must_use]
     pub fn hour(self) -> String {
-        self.0.strftime("%H").to_string()
+        self.in_calendar().strftime("%H").to_string()
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3}", self.0)
+        write!(f, "{:.3}", self.in_calendar())
     }
 }
 
@@ -150,7 +155,7 @@ impl fmt::Display for Minute {
     /// `2026-11-22T17:30Z`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.start() {
-            Some(start) => write!(f, "{}", start.0.strftime("%Y-%m-%dT%H:%MZ")),
+            Some(start) => write!(f, "{}", start.in_calendar().strftime("%Y-%m-%dT%H:%MZ")),
             None => write!(f, "minute {}", self.0),
         }
     }

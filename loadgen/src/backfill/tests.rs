@@ -54,7 +54,7 @@ fn a_history_fills_its_range_in_order_and_every_event_keeps_the_contract() {
     let (mut before, mut orders) = (plan.from, 0);
     let mut last_of_first_day = 0;
     for n in 0_u64.. {
-        let Some(record) = history.next_record() else {
+        let Some(record) = history.next_record(Keep::ALL) else {
             assert!((480..=520).contains(&orders), "{orders} orders");
             assert!(last_of_first_day * 2 > n - n / 10 && last_of_first_day * 2 < n + n / 10);
             break;

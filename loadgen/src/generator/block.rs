@@ -3,12 +3,13 @@
 use events::{Body, Refund, Timestamp};
 
 use super::anomaly;
-use super::dice::{Dice, Purpose};
+use super::dice::{Dice, Key, Purpose};
 use super::outline::{Ending, Outline, outlines};
 use super::place::Place;
 use super::shop::Shop;
 use super::visit::{Visit, refund};
-use super::{Config, Planned};
+use super::{Config, Moment};
+use crate::source::Record;
 
 /// The length of a block on the clock that orders its steps.
 const BLOCK_TICKS: u64 = 1 << 32;
@@ -21,6 +22,7 @@ pub(super) struct World {
     pub(super) config: Config,
     pub(super) shop: Shop,
     pub(super) mean_purchases: f64,
+    pub(super) event_key: Key,
 }
 
 /// A block's visits in outline, and the day that they are on.
@@ -28,6 +30,8 @@ struct Cast {
     outlines: Vec<Outline>,
     dice: Dice,
     day: Timestamp,
+    /// Products that are for sale on it.
+    for_sale: u64,
 }
 
 /// A block under way.
@@ -49,10 +53,12 @@ impl Cast {
         let quota = traffic.quota(place.ordinal, left_tenths);
         let rate = world.config.anomaly_rate;
         let injected = anomaly::of_block(seed, place.ordinal, quota.purchases, world.mean_purchases, rate);
+        let day = world.config.about(place);
         Self {
             outlines: outlines(quota, &injected, &mut dice),
             dice,
-            day: world.config.about(place),
+            day,
+            for_sale: world.shop.products_at(day),
         }
     }
 
@@ -75,7 +81,7 @@ impl Cast {
                 Some(same) if outline.follows() => *same,
                 _ => loop {
                     let user_id = 1 + place.lane + place.lanes * (slice + slices * dice.below(in_slice));
-                    if !shoppers.contains(&user_id) && world.shop.comes(user_id, &mut dice) {
+                    if world.shop.comes(user_id, &mut dice) && !shoppers.contains(&user_id) {
                         break user_id;
                     }
                 },
@@ -95,7 +101,7 @@ impl Cast {
             world,
             &self.outlines[n],
             world.shop.shopper(user_id),
-            self.day,
+            self.for_sale,
             dice,
         )
     }
@@ -124,24 +130,35 @@ impl Block {
     }
 
     /// The block's next event, which is the run's `index`-th. There must be one left.
-    pub(super) fn take(&mut self, world: &World, index: u64, now: Timestamp) -> Planned {
+    /// Visits that are over are left in `spare`, for others to take their place.
+    pub(super) fn take(&mut self, world: &World, moment: &Moment, spare: &mut Vec<Box<Visit>>) -> Record {
         let n = usize::from(self.turns[self.next]);
         self.next += 1;
-        let outline = self.cast.outlines[n];
-        if let Ending::GiveBack { order } = outline.ending {
-            return self.give_back(world, index, order, now);
-        }
-        let visit = self.visits[n]
-            .get_or_insert_with(|| Box::new(self.cast.visit(world, &self.place, n, self.shoppers[n])));
-        let planned = visit.take(world, index, now, &outline);
+        let visit = match &mut self.visits[n] {
+            Some(visit) => visit,
+            none => {
+                if let Ending::GiveBack { order } = self.cast.outlines[n].ending {
+                    return self.give_back(world, moment, order);
+                }
+                let visit = self.cast.visit(world, &self.place, n, self.shoppers[n]);
+                none.insert(match spare.pop() {
+                    Some(mut place) => {
+                        *place = visit;
+                        place
+                    }
+                    None => Box::new(visit),
+                })
+            }
+        };
+        let record = visit.take(world, moment);
         if visit.is_over() {
-            self.visits[n] = None;
+            spare.extend(self.visits[n].take());
         }
-        planned
+        record
     }
 
     /// Gives back an order of days ago. It is made once more, as it was made then.
-    fn give_back(&self, world: &World, index: u64, order: u32, now: Timestamp) -> Planned {
+    fn give_back(&self, world: &World, moment: &Moment, order: u32) -> Record {
         let then = world.config.refunded(&self.place);
         let cast = Cast::new(world, &then);
         let buyers = cast
@@ -160,7 +177,7 @@ impl Block {
             refunded_transaction_id: sale.transaction_id,
             sale: refund(sale, dice),
         });
-        visit.after_the_visit(world, index, now, body)
+        visit.after_the_visit(world, moment, body)
     }
 }
 
@@ -171,7 +188,6 @@ fn turns(outlines: &[Outline], visit_ticks: u64, dice: &mut Dice) -> Vec<u16> {
     let mut order: Vec<u64> = (0..outlines.len() as u64).collect();
     dice.shuffle(&mut order);
     let mut turns = Vec::with_capacity(outlines.iter().map(|outline| outline.events() as usize).sum());
-    let mut own = Vec::new();
     let mut group_start = 0;
     for (n, outline) in outlines.iter().enumerate() {
         let (start, length) = match outline.injected {
@@ -187,10 +203,7 @@ fn turns(outlines: &[Outline], visit_ticks: u64, dice: &mut Dice) -> Vec<u16> {
                 visit_ticks,
             ),
         };
-        own.clear();
-        own.extend((0..outline.events()).map(|_| start + dice.below(length)));
-        own.sort_unstable();
-        turns.extend(own.iter().map(|tick| tick << 16 | n as u64));
+        turns.extend((0..outline.events()).map(|_| (start + dice.below(length)) << 16 | n as u64));
     }
     turns.sort_unstable();
     turns

@@ -96,7 +96,22 @@ impl Dice {
 
 /// 64 even bits for a thing with a number.
 pub(super) fn hash(seed: u64, purpose: Purpose, n: u64) -> u64 {
-    mix(mix(mix(seed) ^ purpose as u64) ^ n)
+    Key::new(seed, purpose).hash(n)
+}
+
+/// What the hashes of all things of a kind have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key(u64);
+
+impl Key {
+    pub(super) fn new(seed: u64, purpose: Purpose) -> Self {
+        Self(mix(mix(seed) ^ purpose as u64))
+    }
+
+    /// 64 even bits for a thing with a number.
+    pub(super) fn hash(self, n: u64) -> u64 {
+        mix(self.0 ^ n)
+    }
 }
 
 /// `u` of 2^64 as a part of `n`.

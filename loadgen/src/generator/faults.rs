@@ -6,9 +6,9 @@ use std::time::Duration;
 use events::{Event, EventType, Rule};
 use serde::{Deserialize, Serialize};
 
-use super::dice::Dice;
+use super::dice::{Dice, Key, Purpose};
 use super::visit::event_id;
-use crate::source::{Content, Record};
+use crate::source::{Content, Kind, Record};
 
 /// How much goes wrong, each as a share from 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,11 +42,12 @@ pub(super) struct Pending {
 impl Pending {
     /// Notes that a record comes again.
     pub(super) fn repeat(&mut self, at: u64, record: &Record, dice: &mut Dice) {
-        let Content::Event(planned) = &record.content else {
+        let Some(Content::Event(planned)) = record.content.as_deref() else {
             return;
         };
         let mut again = record.clone();
-        again.content = Content::Again(planned.clone());
+        again.kind = Kind::Again;
+        again.content = Some(Box::new(Content::Again(planned.clone())));
         let due_at = at + 1 + dice.below(MAX_DISTANCE);
         let place = self.again.partition_point(|(other, _)| *other <= due_at);
         self.again.insert(place, (due_at, again));
@@ -155,12 +156,12 @@ pub(super) fn bad_record(
     like: &Record,
     dice: &mut Dice,
 ) -> Option<Record> {
-    let Content::Event(planned) = &like.content else {
+    let Some(Content::Event(planned)) = like.content.as_deref() else {
         return None;
     };
     let mut event = planned.event.clone();
     // Counted from the other end, the numbers of bad records never meet those of events.
-    event.envelope.event_id = event_id(seed, !at, event.envelope.occurred_at);
+    event.envelope.event_id = event_id(Key::new(seed, Purpose::EventId), !at, event.envelope.occurred_at);
     let choices: Vec<&Break> = BREAKS
         .iter()
         .filter(|way| way.of.contains(&event.event_type()))
@@ -174,7 +175,9 @@ pub(super) fn bad_record(
         stream: like.stream,
         user_id: like.user_id,
         due,
+        kind: Kind::Bad,
+        occurred_at: like.occurred_at,
         json: json.into_bytes(),
-        content: Content::Bad(way.rule),
+        content: Some(Box::new(Content::Bad(way.rule))),
     })
 }

@@ -30,12 +30,13 @@ pub use self::schedule::{Curve, Stage};
 pub use self::traffic::{Funnel, FunnelError, Traffic};
 
 use self::block::{Block, USERS_PER_VISIT, World};
-use self::dice::{Dice, Purpose};
+use self::dice::{Dice, Key, Purpose};
 use self::faults::{Pending, bad_record};
 use self::place::{Layout, Place, Places};
 use self::schedule::Schedule;
 use self::shop::Shop;
-use crate::source::{Content, Record, Source};
+use self::visit::Visit;
+use crate::source::{Keep, Record, Source};
 
 /// Blocks in flight at most, whatever the rate: they are held in memory.
 const MAX_LANES: u64 = 256;
@@ -43,8 +44,6 @@ const MAX_LANES: u64 = 256;
 const MAX_VISITS: u64 = 131_072;
 /// After how many days orders come back, each as often as the others.
 const REFUND_DAYS: [f64; 8] = [1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 14.0, 21.0];
-/// Most events are shorter than this.
-const JSON_BYTES: usize = 512;
 const SECONDS_PER_DAY: f64 = 86_400.0;
 const YEAR_MS: i64 = 366 * events::MS_PER_DAY;
 
@@ -212,6 +211,14 @@ impl Config {
     }
 }
 
+/// An event's place in the run, and what is to be kept of it.
+struct Moment {
+    index: u64,
+    due: Duration,
+    now: Timestamp,
+    keep: Keep,
+}
+
 /// Makes the records of a run, in order.
 pub struct Generator {
     world: World,
@@ -220,6 +227,8 @@ pub struct Generator {
     limit: Limit,
     /// The block that each lane is in, by its ordinal.
     lanes: Vec<Option<(i64, Block)>>,
+    /// Visits that are over: memory for the next ones.
+    spare: Vec<Box<Visit>>,
     pending: Pending,
     /// What a bad record looks like; only where there are to be such.
     last: Option<Record>,
@@ -238,6 +247,7 @@ impl Generator {
             schedule: Schedule::new(config.rate, config.start, &config.curve),
             limit,
             lanes: (0..layout.lanes).map(|_| None).collect(),
+            spare: Vec::new(),
             pending: Pending::default(),
             last: None,
             records: 0,
@@ -245,27 +255,14 @@ impl Generator {
             world: World {
                 shop: Shop::new(config.seed, config.users, config.products),
                 mean_purchases: config.traffic.mean_purchases(),
+                event_key: Key::new(config.seed, Purpose::EventId),
                 config,
             },
         }
     }
 
-    /// The shop's next event, ready to be sent.
-    fn record(&mut self, due: Duration) -> Record {
-        let planned = self.event(due);
-        let mut json = Vec::with_capacity(JSON_BYTES);
-        planned.event.to_json(&mut json);
-        Record {
-            stream: planned.event.stream(),
-            user_id: planned.event.envelope.user_id,
-            due,
-            json,
-            content: Content::Event(planned),
-        }
-    }
-
     /// The shop's next event, due at a time.
-    fn event(&mut self, due: Duration) -> Planned {
+    fn record(&mut self, due: Duration, keep: Keep) -> Record {
         let index = self.events;
         self.events += 1;
         let place = self.places.next();
@@ -274,9 +271,16 @@ impl Generator {
             Some(current) if current.0 == place.ordinal => current,
             _ => lane.insert((place.ordinal, Block::new(&self.world, place))),
         };
-        let ms = i64::try_from(due.as_millis()).unwrap_or(i64::MAX);
+        let ms = i64::try_from(due.as_secs()).map_or(i64::MAX, |seconds| seconds.saturating_mul(1_000));
+        let ms = ms.saturating_add(due.subsec_millis().into());
         let now = self.world.config.start.plus_ms(ms);
-        block.take(&self.world, index, now)
+        let moment = Moment {
+            index,
+            due,
+            now,
+            keep,
+        };
+        block.take(&self.world, &moment, &mut self.spare)
     }
 
     /// Lets go wrong what is to go wrong.
@@ -293,7 +297,7 @@ impl Generator {
         {
             return record;
         }
-        let record = self.record(due);
+        let record = self.record(due, Keep::ALL);
         if dice.chance(duplicate) {
             self.pending.repeat(self.records, &record, &mut dice);
         }
@@ -303,7 +307,7 @@ impl Generator {
 }
 
 impl Source for Generator {
-    fn next_record(&mut self) -> Option<Record> {
+    fn next_record(&mut self, keep: Keep) -> Option<Record> {
         if self.limit.records.is_some_and(|records| self.records >= records) {
             return None;
         }
@@ -313,9 +317,11 @@ impl Source for Generator {
         }
         let faults = self.world.config.faults;
         let record = if faults.bad > 0.0 || faults.duplicate > 0.0 {
-            self.with_faults(due)
+            let mut record = self.with_faults(due);
+            record.content = record.content.filter(|_| keep.wants(record.stream));
+            record
         } else {
-            self.record(due)
+            self.record(due, keep)
         };
         self.records += 1;
         Some(record)

@@ -48,22 +48,20 @@ struct Segment {
     begins_s: f64,
     lasts_s: f64,
     events_before: f64,
+    events_after: f64,
     /// Events a second at its start and its end.
     from: f64,
     to: f64,
 }
 
 impl Segment {
-    fn events(&self) -> f64 {
-        f64::midpoint(self.from, self.to) * self.lasts_s
-    }
-
     /// The segment after it.
     fn then(&self, lasts_s: f64, from: f64, to: f64) -> Self {
         Self {
             begins_s: self.begins_s + self.lasts_s,
             lasts_s,
-            events_before: self.events_before + self.events(),
+            events_before: self.events_after,
+            events_after: self.events_after + f64::midpoint(from, to) * lasts_s,
             from,
             to,
         }
@@ -89,6 +87,7 @@ const NOTHING: Segment = Segment {
     begins_s: 0.0,
     lasts_s: 0.0,
     events_before: 0.0,
+    events_after: 0.0,
     from: 0.0,
     to: 0.0,
 };
@@ -125,10 +124,9 @@ impl Schedule {
             self.at = 0;
         }
         loop {
-            let segment = self.segments[self.at];
-            let within = wanted - segment.events_before;
-            if within < segment.events() {
-                let seconds = segment.begins_s + segment.when(within);
+            let segment = &self.segments[self.at];
+            if wanted < segment.events_after {
+                let seconds = segment.begins_s + segment.when(wanted - segment.events_before);
                 #[expect(
                     clippy::cast_possible_truncation,
                     clippy::cast_sign_loss,

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use events::{
-    Body, CURRENCY, CartLine, Checkout, Compare, Country, Envelope, Event, Filter, Line, PaymentMethod,
-    ProductView, Sale, Search, Timestamp, Uuid, lines_total_minor,
+    Body, CURRENCY, CartLine, Checkout, Compare, Country, Envelope, Event, EventRef, Filter, Line,
+    PaymentMethod, ProductView, Sale, Search, Timestamp, Uuid, lines_total_minor,
 };
 
 use super::anomaly::Anomaly;
 use super::block::World;
-use super::dice::{Dice, Purpose, hash, weighted};
+use super::dice::{Dice, Key, scale, weighted};
 use super::outline::{Ending, Outline};
 use super::shop::{BRANDS, CATEGORIES, Offer, Shopper, category_of_slot};
-use super::{Injected, Planned};
+use super::{Injected, Moment, Planned};
+use crate::source::{Content, Kind, Record};
 
 /// Looks of a hundred that go to a category that the shopper prefers.
 const TASTE_PERCENT: u64 = 60;
@@ -75,7 +76,7 @@ enum Page {
     Landing,
     /// What a search or a filter has found.
     Results {
-        category: usize,
+        category: u8,
     },
     Product,
     Comparison,
@@ -109,22 +110,121 @@ impl Page {
     }
 }
 
+/// What is left to do on a visit, as numbers of steps.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    /// Looks before the cart is filled; all looks where it isn't.
+    looks_first: u32,
+    fills: bool,
+    /// Looks and changes between filling the cart and the till, in any order.
+    looks: u32,
+    changes: u32,
+    checks_out: bool,
+    buys: bool,
+}
+
+impl Left {
+    /// Puts what a visit is made of into an order that makes sense.
+    fn of(outline: &Outline, dice: &mut Dice) -> Self {
+        let (fills, checks_out, buys) = match outline.ending {
+            Ending::Browse | Ending::GiveBack { .. } => (false, false, false),
+            Ending::LeaveCart { at_till } => (true, at_till, false),
+            Ending::Buy => (true, true, true),
+        };
+        let looks = if fills {
+            scale(dice.bits(), outline.looks.max(1).into()) as u32
+        } else {
+            0
+        };
+        Self {
+            looks_first: outline.looks - looks,
+            fills,
+            looks,
+            changes: outline.changes,
+            checks_out,
+            buys,
+        }
+    }
+
+    /// The next step; the last one for ever.
+    fn next(&mut self, dice: &mut Dice) -> Step {
+        if self.looks_first > 0 {
+            self.looks_first -= 1;
+            Step::Look
+        } else if std::mem::take(&mut self.fills) {
+            Step::Fill
+        } else if self.looks + self.changes > 0 {
+            if dice.below((self.looks + self.changes).into()) < self.looks.into() {
+                self.looks -= 1;
+                Step::Look
+            } else {
+                self.changes -= 1;
+                Step::Change
+            }
+        } else if std::mem::take(&mut self.checks_out) {
+            Step::Checkout
+        } else {
+            self.buys = false;
+            Step::Buy
+        }
+    }
+
+    fn fills_next(&self) -> bool {
+        self.looks_first == 0 && self.fills
+    }
+
+    fn is_none(&self) -> bool {
+        let some = self.fills || self.checks_out || self.buys;
+        self.looks_first + self.looks + self.changes == 0 && !some
+    }
+}
+
+/// The products seen last, each once, the latest one first.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    ids: [u64; 3],
+    count: u8,
+    last: Option<Offer>,
+}
+
+impl Seen {
+    fn see(&mut self, offer: Offer) {
+        let known = self.ids().iter().position(|id| *id == offer.product_id);
+        let until = known.unwrap_or(usize::from(self.count).min(2));
+        self.ids.copy_within(..until, 1);
+        self.ids[0] = offer.product_id;
+        self.count = self.count.max(until as u8 + 1);
+        self.last = Some(offer);
+    }
+
+    fn ids(&self) -> &[u64] {
+        &self.ids[..usize::from(self.count)]
+    }
+}
+
+/// What only the generator knows of an event.
+struct Known {
+    anomaly: Option<Injected>,
+    late: bool,
+    cart_steps: u32,
+}
+
 /// The state of a visit.
 pub(super) struct Visit {
     shopper: Shopper,
     country: Country,
     session_id: Uuid,
     cart_id: Uuid,
+    /// How many events the cart's life has, its purchase included.
+    cart_steps: u32,
     injected: Option<Injected>,
     /// How long after they happened its events are sent.
     late_ms: i64,
     /// Products that were for sale.
     for_sale: u64,
-    steps: Vec<Step>,
-    taken: usize,
+    left: Left,
     page: Page,
-    /// The products seen last, at most three and each once, the last one last.
-    seen: Vec<Offer>,
+    seen: Seen,
     cart: Vec<Line>,
     dice: Dice,
 }
@@ -134,7 +234,7 @@ impl Visit {
         world: &World,
         outline: &Outline,
         shopper: Shopper,
-        day: Timestamp,
+        for_sale: u64,
         mut dice: Dice,
     ) -> Self {
         let country = match outline.injected {
@@ -158,11 +258,11 @@ impl Visit {
             } else {
                 0
             },
-            for_sale: world.shop.products_at(day),
-            steps: steps(outline, &mut dice),
-            taken: 0,
+            for_sale,
+            cart_steps: outline.cart_steps(),
+            left: Left::of(outline, &mut dice),
             page: Page::Landing,
-            seen: Vec::new(),
+            seen: Seen::default(),
             cart: Vec::new(),
             dice,
         }
@@ -170,81 +270,105 @@ impl Visit {
 
     /// Whether there are no more steps.
     pub(super) fn is_over(&self) -> bool {
-        self.taken == self.steps.len()
+        self.left.is_none()
     }
 
-    /// Takes the next step.
-    pub(super) fn take(&mut self, world: &World, index: u64, now: Timestamp, outline: &Outline) -> Planned {
-        let step = self.steps[self.taken];
-        let body = self.step(world);
-        Planned {
-            index,
-            event: Event {
-                envelope: self.envelope(world, index, now, self.session_id),
-                body,
-            },
+    /// Takes the next step. There must be one left.
+    pub(super) fn take(&mut self, world: &World, moment: &Moment) -> Record {
+        let step = self.left.next(&mut self.dice);
+        let body = self.step(step, world);
+        let known = Known {
             anomaly: self.injected.filter(|_| step == Step::Buy),
             late: self.late_ms > 0,
-            cart_steps: if step == Step::Look {
-                0
-            } else {
-                outline.cart_steps()
-            },
-        }
+            cart_steps: if step == Step::Look { 0 } else { self.cart_steps },
+        };
+        self.record(world, moment, self.session_id, body, known)
     }
 
     /// Takes all steps; what the last one gave, and the dice for what comes after.
     pub(super) fn take_all(&mut self, world: &World) -> (Body, &mut Dice) {
-        let mut body = self.step(world);
-        while !self.is_over() {
-            body = self.step(world);
+        loop {
+            let step = self.left.next(&mut self.dice);
+            let body = self.step(step, world);
+            if self.is_over() {
+                return (body, &mut self.dice);
+            }
         }
-        (body, &mut self.dice)
     }
 
     /// What the shopper does in a visit days later, from home.
-    pub(super) fn after_the_visit(
-        &mut self,
-        world: &World,
-        index: u64,
-        now: Timestamp,
-        body: Body,
-    ) -> Planned {
+    pub(super) fn after_the_visit(&mut self, world: &World, moment: &Moment, body: Body) -> Record {
         let session_id = self.dice.uuid();
         self.country = self.shopper.country;
         self.late_ms = 0;
-        let envelope = self.envelope(world, index, now, session_id);
-        Planned {
-            index,
-            event: Event { envelope, body },
+        let known = Known {
             anomaly: None,
             late: false,
             cart_steps: 0,
-        }
+        };
+        self.record(world, moment, session_id, body, known)
     }
 
-    fn envelope(&self, world: &World, index: u64, now: Timestamp, session_id: Uuid) -> Envelope {
+    /// The JSON is written from the parts, which come together only where the event is kept.
+    #[inline]
+    fn record(&self, world: &World, moment: &Moment, session_id: Uuid, body: Body, known: Known) -> Record {
+        let &Moment {
+            index,
+            due,
+            now,
+            keep,
+        } = moment;
         let occurred_at = if self.late_ms == 0 {
             now
         } else {
             now.plus_ms(-self.late_ms.min(now.as_ms()))
         };
-        Envelope {
-            event_id: event_id(world.config.seed, index, occurred_at),
+        let envelope = Envelope {
+            event_id: event_id(world.event_key, index, occurred_at),
             occurred_at,
             user_id: self.shopper.user_id,
             session_id,
             country: self.country,
             device: self.shopper.device,
+        };
+        let mut json = Vec::new();
+        let event = EventRef {
+            envelope: &envelope,
+            body: &body,
+        };
+        event.to_json(&mut json);
+        let event_type = body.event_type();
+        let stream = event_type.stream();
+        let content = keep.wants(stream).then(|| {
+            let Known {
+                anomaly,
+                late,
+                cart_steps,
+            } = known;
+            Box::new(Content::Event(Planned {
+                index,
+                event: Event { envelope, body },
+                anomaly,
+                late,
+                cart_steps,
+            }))
+        });
+        Record {
+            stream,
+            user_id: self.shopper.user_id,
+            due,
+            kind: Kind::Event(event_type),
+            occurred_at,
+            json,
+            content,
         }
     }
 
-    /// The step after it is known, as who is about to fill the cart looks at the product first.
-    fn step(&mut self, world: &World) -> Body {
-        let step = self.steps[self.taken];
-        self.taken += 1;
+    #[inline]
+    fn step(&mut self, step: Step, world: &World) -> Body {
         match step {
-            Step::Look if self.steps.get(self.taken) == Some(&Step::Fill) => {
+            // Who is about to fill the cart looks at the product first.
+            Step::Look if self.left.fills_next() => {
                 let offer = self.wanted(world);
                 self.view(offer)
             }
@@ -267,10 +391,10 @@ impl Visit {
         match weighted(self.page.ways(), self.dice.bits()) {
             Look::Search => self.search(world),
             Look::Filter => self.filter(),
-            Look::Compare if self.seen.len() > 1 => {
+            Look::Compare if self.seen.count > 1 => {
                 self.page = Page::Comparison;
                 Body::Compare(Compare {
-                    product_ids: self.seen.iter().rev().map(|offer| offer.product_id).collect(),
+                    product_ids: self.seen.ids().to_vec(),
                 })
             }
             Look::View | Look::Compare => {
@@ -288,7 +412,7 @@ impl Visit {
     fn search(&mut self, world: &World) -> Body {
         let category = self.category();
         let adjective = self.dice.pick(ADJECTIVES);
-        let name = CATEGORIES[category].name;
+        let name = CATEGORIES[usize::from(category)].name;
         if self.dice.percent(NOTHING_FOUND_PERCENT) {
             // Who mistypes finds nothing.
             self.page = Page::Landing;
@@ -312,7 +436,10 @@ impl Visit {
             _ => self.category(),
         };
         self.page = Page::Results { category };
-        let mut filters = BTreeMap::from([("category".to_owned(), CATEGORIES[category].name.to_owned())]);
+        let mut filters = BTreeMap::from([(
+            "category".to_owned(),
+            CATEGORIES[usize::from(category)].name.to_owned(),
+        )]);
         if self.dice.percent(50) {
             filters.insert("brand".to_owned(), self.dice.pick(BRANDS).to_owned());
         }
@@ -327,11 +454,7 @@ impl Visit {
 
     fn view(&mut self, offer: Offer) -> Body {
         self.page = Page::Product;
-        self.seen.retain(|seen| *seen != offer);
-        if self.seen.len() == 3 {
-            self.seen.remove(0);
-        }
-        self.seen.push(offer);
+        self.seen.see(offer);
         Body::ProductView(ProductView {
             product_id: offer.product_id,
             category: offer.category().into(),
@@ -397,8 +520,8 @@ impl Visit {
 
     /// Of the product seen last, or of another one if that is in the cart already.
     fn new_line(&mut self, world: &World) -> Line {
-        let mut offer = match self.seen.last() {
-            Some(offer) => *offer,
+        let mut offer = match self.seen.last {
+            Some(offer) => offer,
             None => self.wanted(world),
         };
         while self.cart.iter().any(|line| line.product_id == offer.product_id) {
@@ -427,7 +550,7 @@ impl Visit {
         world.shop.offer_in(category, self.dice.bits(), self.for_sale)
     }
 
-    fn category(&mut self) -> usize {
+    fn category(&mut self) -> u8 {
         if self.dice.percent(TASTE_PERCENT) {
             self.dice.pick(&self.shopper.tastes)
         } else {
@@ -470,34 +593,6 @@ impl Visit {
     }
 }
 
-/// Puts what a visit is made of into an order that makes sense.
-fn steps(outline: &Outline, dice: &mut Dice) -> Vec<Step> {
-    let looks = outline.looks as usize;
-    let mut steps = Vec::with_capacity(outline.events() as usize);
-    let at_the_till = match outline.ending {
-        Ending::Browse | Ending::GiveBack { .. } => {
-            steps.resize(looks, Step::Look);
-            return steps;
-        }
-        Ending::LeaveCart { at_till } => at_till,
-        Ending::Buy => true,
-    };
-    let looks_first = looks - dice.index(looks.max(1));
-    steps.resize(looks_first, Step::Look);
-    steps.push(Step::Fill);
-    let from = steps.len();
-    steps.resize(from + looks - looks_first, Step::Look);
-    steps.resize(steps.len() + outline.changes as usize, Step::Change);
-    dice.shuffle(&mut steps[from..]);
-    if at_the_till {
-        steps.push(Step::Checkout);
-    }
-    if outline.ending == Ending::Buy {
-        steps.push(Step::Buy);
-    }
-    steps
-}
-
 /// Gives back the whole order, or one line of it with its share of discount and tax.
 pub(super) fn refund(bought: &Sale, dice: &mut Dice) -> Sale {
     let whole = dice.percent(WHOLE_REFUNDS_PERCENT);
@@ -531,10 +626,10 @@ fn goods_minor(lines: &[Line]) -> i64 {
     i64::try_from(lines_total_minor(lines)).unwrap_or(i64::MAX)
 }
 
-/// A UUID (version 7) of the time, with bits of the seed and the index.
-pub(super) fn event_id(seed: u64, index: u64, occurred_at: Timestamp) -> Uuid {
+/// A UUID (version 7) of the time, with bits of the seed, which makes the key, and the index.
+pub(super) fn event_id(key: Key, index: u64, occurred_at: Timestamp) -> Uuid {
     let ms = u64::try_from(occurred_at.as_ms()).unwrap_or(0);
-    let high = hash(seed, Purpose::EventId, index);
+    let high = key.hash(index);
     let mut bits = [0; 10];
     bits[..8].copy_from_slice(&high.to_be_bytes());
     // 64 bits of the index's hash make ids of a seed differ; the rest may follow from them.

@@ -11,7 +11,7 @@ use super::*;
 use crate::args::{Cli, Command};
 use crate::generator::{Config, FaultRates, Generator, Limit, Planned};
 use crate::plan::{Generation, Plan};
-use crate::source::{Content, Source};
+use crate::source::{Content, Keep, Source};
 
 const COUNT: u64 = 3_100;
 const TOTALS: Totals = Totals {
@@ -56,8 +56,8 @@ fn records(faults: FaultRates) -> Vec<Content> {
             duration: None,
         },
     );
-    std::iter::from_fn(|| generator.next_record())
-        .map(|record| record.content)
+    std::iter::from_fn(|| generator.next_record(Keep::ALL))
+        .filter_map(|record| record.content.map(|content| *content))
         .collect()
 }
 
@@ -242,7 +242,7 @@ fn carts_are_forgotten_when_all_of_their_events_are_settled() {
     let mut books = Books::default();
     let mut most = 0;
     for _ in 0..100_000 {
-        books.acknowledge(&generator.next_record().unwrap().content);
+        books.acknowledge(&generator.next_record(Keep::ALL).unwrap().content.unwrap());
         most = most.max(books.open_carts());
     }
     assert!(most < 1_000, "{most} carts in memory");

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use events::{Body, Device, MS_PER_DAY, MS_PER_HOUR, Sale, Stream, Timestamp, Uuid};
 
 use crate::generator::{Anomaly, Config, Generator, Limit, Planned};
-use crate::source::{Content, Source as _};
+use crate::source::{Keep, Source as _};
 
 /// Over how many events the mix is taken, one part of the run after the other.
 pub const PART_EVENTS: u64 = 10_000;
@@ -94,9 +94,9 @@ pub fn measure(config: Config, sessions: u64) -> Measured {
     let mut left = config.longest_visit();
     let mut generator = Generator::new(config, Limit::default());
     while left > 0
-        && let Some(record) = generator.next_record()
+        && let Some(record) = generator.next_record(Keep::ALL)
     {
-        if let Content::Event(planned) = record.content {
+        if let Some(planned) = record.into_event() {
             left -= u64::from(tally.cut.is_some());
             tally.count(&planned);
         }

@@ -13,7 +13,7 @@ use crate::archive_writer::{ArchiveWriter, Written};
 use crate::backfill::name_value_table;
 use crate::failure::Failure;
 use crate::report::grouped;
-use crate::source::{Content, Source};
+use crate::source::{Keep, Source};
 
 const SCHEMA_VERSION: u32 = 1;
 /// Events between the reader and the writer: enough that neither waits for a turn of the other.
@@ -36,7 +36,7 @@ pub async fn write(
 ) -> Result<Archived, Failure> {
     let (sender, mut records) = channel(QUEUE);
     let reader = spawn_blocking(move || {
-        while let Some(record) = source.next_record() {
+        while let Some(record) = source.next_record(Keep::ALL) {
             if sender.blocking_send(record).is_err() {
                 return;
             }
@@ -48,13 +48,12 @@ pub async fn write(
             Some(()) = interrupts.recv() => break true,
             record = records.recv() => record,
         };
-        match record.map(|record| record.content) {
-            Some(Content::Event(planned) | Content::Again(planned)) => {
-                let arrived_at = planned.event.envelope.occurred_at;
-                writer.push(planned.event, arrived_at).await?;
-            }
-            Some(Content::Bad(_)) => {}
-            None => break false,
+        let Some(record) = record else {
+            break false;
+        };
+        let arrived_at = record.occurred_at;
+        if let Some(planned) = record.into_event() {
+            writer.push(planned.event, arrived_at).await?;
         }
     };
     if !interrupted {

@@ -20,7 +20,7 @@ pub use self::tally::{BadLine, Rejected, SharedTally, Tally};
 
 use self::lines::{Line, Lines};
 use crate::generator::Planned;
-use crate::source::{Content, Record, Source};
+use crate::source::{Content, Keep, Kind, Record, Source};
 
 /// Lines between two looks at the clock. At full speed these are due together, so that they can be sent together.
 const LINES_A_LOOK: u32 = 256;
@@ -98,7 +98,7 @@ where
     R: BufRead + Send + 'static,
     C: FnMut() -> Duration + Send + 'static,
 {
-    fn next_record(&mut self) -> Option<Record> {
+    fn next_record(&mut self, keep: Keep) -> Option<Record> {
         loop {
             let (number, read) = match self.lines.next() {
                 Ok(None) => return None,
@@ -114,12 +114,17 @@ where
                     self.first.get_or_insert(event.envelope.occurred_at);
                     self.due = due;
                     self.tally.lock().accept(event.envelope.occurred_at);
+                    let stream = event.stream();
                     return Some(Record {
-                        stream: event.stream(),
+                        stream,
                         user_id: event.envelope.user_id,
                         due,
+                        kind: Kind::Event(event.event_type()),
+                        occurred_at: event.envelope.occurred_at,
                         json,
-                        content: Content::Event(planned(number, event)),
+                        content: keep
+                            .wants(stream)
+                            .then(|| Box::new(Content::Event(planned(number, event)))),
                     });
                 }
                 Err(rejection) => self.tally.lock().reject(number, &rejection),

@@ -28,11 +28,8 @@ fn events(count: u64) -> Vec<Event> {
         },
         limit,
     );
-    let event = |record: Record| match record.content {
-        Content::Event(planned) => planned.event,
-        other => panic!("{other:?} without faults"),
-    };
-    std::iter::from_fn(|| generator.next_record())
+    let event = |record: Record| record.into_event().expect("no faults").event;
+    std::iter::from_fn(|| generator.next_record(Keep::ALL))
         .map(event)
         .collect()
 }
@@ -55,7 +52,7 @@ fn replay(file: &[u8], speed: &str) -> (Vec<Record>, Tally) {
     let reader = io::Cursor::new(file.to_vec());
     let mut replay = Replay::new(reader, speed.parse().unwrap(), now(), || Duration::ZERO);
     let tally = replay.tally();
-    let records = std::iter::from_fn(|| replay.next_record()).collect();
+    let records = std::iter::from_fn(|| replay.next_record(Keep::ALL)).collect();
     let tally = tally.lock().clone();
     (records, tally)
 }
@@ -81,9 +78,7 @@ fn good_lines_become_records_and_bad_ones_are_told() {
             (event.stream(), event.envelope.user_id)
         );
         assert_eq!(record.json, line(event));
-        let Content::Event(planned) = &record.content else {
-            panic!("{record:?}")
-        };
+        let planned = record.clone().into_event().unwrap();
         assert_eq!((planned.index, &planned.event), (number, event));
     }
     let rejected = &tally.rejected;
@@ -157,7 +152,7 @@ fn at_full_speed_events_are_due_when_they_are_asked_for() {
     let reader = io::Cursor::new(text(lines.iter().map(Vec::as_slice)));
     let mut seconds = [5, 3, 9].map(Duration::from_secs).into_iter();
     let mut replay = Replay::new(reader, Speed::Max, now(), move || seconds.next().unwrap());
-    let due: Vec<u64> = std::iter::from_fn(|| replay.next_record())
+    let due: Vec<u64> = std::iter::from_fn(|| replay.next_record(Keep::ALL))
         .map(|record| record.due.as_secs())
         .collect();
     assert_eq!((due.len(), due[0], due[599]), (600, 5, 9));
@@ -199,7 +194,7 @@ fn a_file_that_cannot_be_read_to_its_end_says_where() {
     let good = text([&line(&events(1)[0])[..]]);
     let reader = BufReader::new(io::Cursor::new(good).chain(Torn));
     let mut replay = Replay::new(reader, Speed::Max, now(), || Duration::ZERO);
-    assert!(replay.next_record().is_some() && replay.next_record().is_none());
+    assert!(replay.next_record(Keep::ALL).is_some() && replay.next_record(Keep::ALL).is_none());
     let broken_off = replay.tally().lock().broken_off.clone();
     assert_eq!(broken_off, Some((2, "disk on fire".to_owned())));
 }

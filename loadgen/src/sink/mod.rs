@@ -14,7 +14,7 @@ pub mod shards;
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::{EventType, Minute, Stream, Timestamp};
+use events::{Minute, Stream, Timestamp};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
@@ -23,6 +23,7 @@ use self::entry::Entry;
 use self::outbox::{Limits, Pending};
 use self::shards::Shards;
 use crate::source::{Content, Record};
+pub use crate::source::{Keep, Kind};
 
 /// A record on its way.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,37 +53,11 @@ pub struct Note {
     pub content: Option<Box<Content>>,
 }
 
-/// What a record is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// An event, for the first time.
-    Event(EventType),
-    /// An event that was sent before.
-    Again,
-    /// A record that breaks the contract.
-    Bad,
-}
-
-/// Who asks for events later.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Keep {
-    /// The ledger: for every record.
-    pub ledger: bool,
-    /// Freshness: for transactions.
-    pub freshness: bool,
-}
-
 impl Item {
-    /// A record, with as much of its event as will be asked for.
+    /// A record, with as much of it as was kept.
     #[must_use]
-    pub fn new(record: Record, keep: Keep) -> Self {
-        let kind = match &record.content {
-            Content::Event(planned) => Kind::Event(planned.event.event_type()),
-            Content::Again(_) => Kind::Again,
-            Content::Bad(_) => Kind::Bad,
-        };
-        let wanted = keep.ledger || keep.freshness && record.stream == Stream::Transactions;
-        let content = wanted.then(|| Box::new(record.content));
+    pub fn new(record: Record) -> Self {
+        let content = &record.content;
         let beside = size_of::<Pending<Entry>>() + content.as_ref().map_or(0, |_| size_of::<Content>());
         let bytes = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
         Self {
@@ -90,10 +65,10 @@ impl Item {
             user_id: record.user_id,
             note: Note {
                 due: record.due,
-                kind,
+                kind: record.kind,
                 json_bytes: bytes(record.json.len()),
                 memory_bytes: bytes(record.json.capacity() + beside),
-                content,
+                content: record.content,
             },
             json: record.json,
         }

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::support::{FakeKinesis, Faults, Folder, Seen, aws, host, plan, shop};
-use events::{Rule, Stream, Uuid};
+use events::{Stream, Uuid};
 use loadgen::failure::Failure;
 use loadgen::ledger::{IdSum, Ledger};
 use loadgen::plan::Plan;
 use loadgen::report::{Measured, Report};
 use loadgen::run::{Freshness, run};
-use loadgen::source::{Content, Record, Source};
+use loadgen::source::{Keep, Kind, Record, Source};
 use sha2::{Digest, Sha256};
 
 const FAST: &str = "--rate 100000 --events 3000 --workers 2 --output json";
@@ -18,11 +18,8 @@ const FAST: &str = "--rate 100000 --events 3000 --workers 2 --output json";
 /// The ids of all events of a plan.
 fn planned(plan: &Plan) -> Vec<Uuid> {
     let mut source = shop(plan);
-    std::iter::from_fn(|| source.next_record())
-        .map(|record| match record.content {
-            Content::Event(planned) => planned.event.envelope.event_id,
-            other => panic!("{other:?}"),
-        })
+    std::iter::from_fn(|| source.next_record(Keep::ALL))
+        .map(|record| record.into_event().unwrap().event.envelope.event_id)
         .collect()
 }
 
@@ -671,8 +668,8 @@ struct Told<S> {
 }
 
 impl<S: Source> Source for Told<S> {
-    fn next_record(&mut self) -> Option<Record> {
-        let record = self.source.next_record();
+    fn next_record(&mut self, keep: Keep) -> Option<Record> {
+        let record = self.source.next_record(keep);
         if record.is_none()
             && let Some(over) = self.over.take()
         {
@@ -686,7 +683,7 @@ impl<S: Source> Source for Told<S> {
 struct Faulty(Vec<Record>);
 
 impl Source for Faulty {
-    fn next_record(&mut self) -> Option<Record> {
+    fn next_record(&mut self, _: Keep) -> Option<Record> {
         self.0.pop()
     }
 }
@@ -694,16 +691,13 @@ impl Source for Faulty {
 #[tokio::test]
 async fn repeated_and_bad_records_are_sent_and_counted_by_themselves() {
     let plan = plan("--sink null --events 1 --output json");
-    let event = shop(&plan).next_record().unwrap();
-    let Content::Event(planned) = event.content.clone() else {
-        panic!("{event:?}")
-    };
+    let event = shop(&plan).next_record(Keep::default()).unwrap();
     let again = Record {
-        content: Content::Again(planned),
+        kind: Kind::Again,
         ..event.clone()
     };
     let bad = Record {
-        content: Content::Bad(Rule::UnknownEventType),
+        kind: Kind::Bad,
         ..event.clone()
     };
     let (host, ..) = host(None);

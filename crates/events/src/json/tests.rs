@@ -130,15 +130,25 @@ proptest! {
     }
 }
 
+fn written(write: impl FnOnce(Json<'_>) -> Json<'_>) -> String {
+    let mut room = [0; 1_024];
+    let left = write(Json { rest: &mut room }).rest.len();
+    String::from_utf8(room[..room.len() - left].to_vec()).unwrap()
+}
+
 #[test]
 fn every_byte_of_ascii_is_written_as_serde_writes_it() {
     let text: String = ('\0'..='\x7f').collect();
-    let mut out = Vec::new();
-    Json { out: &mut out }.text(&text);
-    assert_eq!(
-        String::from_utf8(out).unwrap(),
-        serde_json::to_string(&text).unwrap()
-    );
+    for text in (1..=16)
+        .flat_map(|part| text.as_bytes().chunks(part))
+        .chain([text.as_bytes()])
+    {
+        let text = std::str::from_utf8(text).unwrap();
+        assert_eq!(
+            written(|json| json.text(text)),
+            serde_json::to_string(text).unwrap()
+        );
+    }
 }
 
 #[test]
@@ -176,8 +186,6 @@ fn times_at_the_edges_are_written_as_display_writes_them() {
         last,
     ] {
         let time = Timestamp::from_ms(ms).unwrap();
-        let mut out = Vec::new();
-        Json { out: &mut out }.time(time);
-        assert_eq!(String::from_utf8(out).unwrap(), time.to_string());
+        assert_eq!(written(|json| json.time(time)), time.to_string());
     }
 }

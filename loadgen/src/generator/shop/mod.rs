@@ -15,6 +15,7 @@ pub(in crate::generator) use self::products::{BRANDS, CATEGORIES, Offer, categor
 pub(in crate::generator) use self::users::Shopper;
 
 use self::products::Ranks;
+use super::dice::{Key, Purpose};
 
 pub(in crate::generator) use self::growth::there_at as users_at;
 
@@ -24,7 +25,11 @@ pub struct Shop {
     seed: u64,
     users: u64,
     products: u64,
-    countries: Vec<(Country, u64)>,
+    user_key: Key,
+    product_key: Key,
+    countries: Vec<Country>,
+    /// Each country as often as its weight says.
+    homes: Vec<Country>,
     ranks: Ranks,
 }
 
@@ -37,7 +42,12 @@ impl Shop {
             seed,
             users,
             products,
-            countries: users::countries(),
+            user_key: Key::new(seed, Purpose::User),
+            product_key: Key::new(seed, Purpose::Product),
+            countries: users::countries().map(|(country, _)| country).collect(),
+            homes: users::countries()
+                .flat_map(|(country, weight)| std::iter::repeat_n(country, weight))
+                .collect(),
             ranks: Ranks::new(seed, products),
         }
     }

@@ -59,19 +59,49 @@ fn root(x: f64) -> f64 {
     }
 }
 
-/// A draw from the normal distribution, near enough: the sum of twelve even draws less six (Irwin–Hall), within ±6.
-pub(super) fn normal(bits: [u64; 3]) -> f64 {
-    let parts = bits.into_iter().flat_map(|bits| {
-        [
-            bits & 0xFFFF,
-            bits >> 16 & 0xFFFF,
-            bits >> 32 & 0xFFFF,
-            bits >> 48,
-        ]
-    });
-    let sum: u64 = parts.sum();
-    // Each draw is the middle of its 65,536th.
-    (sum + 6) as f64 / 65_536.0 - 6.0
+/// Equally likely parts of the normal distribution.
+const PARTS: usize = 64;
+
+/// A log-normal distribution, near enough. The sum of three normal draws is normal, so the product of three log-normal draws
+/// is log-normal; each is the middle of one of 64 equally likely parts, from a table.
+#[derive(Clone, Debug)]
+pub(super) struct LogNormal {
+    median: f64,
+    factors: Box<[f64; PARTS]>,
+}
+
+impl LogNormal {
+    /// With the standard deviation of its logarithm.
+    pub(super) fn new(median: f64, sigma: f64) -> Self {
+        let deviation = sigma / 3.0_f64.sqrt();
+        Self {
+            median,
+            factors: Box::new(normal_parts().map(|z| exp(deviation * z))),
+        }
+    }
+
+    /// What `bits` of 2^64 fall on.
+    pub(super) fn draw(&self, bits: u64) -> f64 {
+        let factor = |shift: u32| self.factors[(bits >> shift) as usize % PARTS];
+        self.median * factor(0) * (factor(20) * factor(40))
+    }
+}
+
+/// The middles of equally likely parts of the normal distribution, stretched to a deviation of 1.
+fn normal_parts() -> [f64; PARTS] {
+    const STEP: f64 = 1.0 / 256.0;
+    let density = |z: f64| exp(-z * z / 2.0) / std::f64::consts::TAU.sqrt();
+    let (mut z, mut below) = (-6.0, 0.0);
+    let mut parts = [0.0; PARTS];
+    for (n, part) in parts.iter_mut().enumerate() {
+        while below < (n as f64 + 0.5) / PARTS as f64 {
+            below += STEP * density(z + STEP / 2.0);
+            z += STEP;
+        }
+        *part = z;
+    }
+    let deviation = (parts.iter().map(|z| z * z).sum::<f64>() / PARTS as f64).sqrt();
+    parts.map(|z| z / deviation)
 }
 
 /// 1/n! from n = 9 down to 0.
@@ -104,6 +134,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::generator::dice::{Dice, Purpose};
 
     proptest! {
         #[test]
@@ -133,16 +164,16 @@ mod tests {
     }
 
     #[test]
-    fn normal_draws_have_mean_0_and_deviation_1() {
-        let mut dice = crate::generator::dice::Dice::new(1, crate::generator::dice::Purpose::Block, 0);
+    fn prices_are_log_normal() {
+        let (law, mut dice) = (LogNormal::new(100.0, 0.5), Dice::new(1, Purpose::Block, 0));
         let draws: Vec<f64> = (0..100_000)
-            .map(|_| normal([dice.bits(), dice.bits(), dice.bits()]))
+            .map(|_| (law.draw(dice.bits()) / 100.0).ln() / 0.5)
             .collect();
-        let mean = draws.iter().sum::<f64>() / draws.len() as f64;
-        let variance = draws.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / draws.len() as f64;
+        let moment = |n| draws.iter().map(|z: &f64| z.powi(n)).sum::<f64>() / draws.len() as f64;
+        let (mean, variance, kurtosis) = (moment(1), moment(2), moment(4));
         assert!(
-            mean.abs() < 0.02 && (variance - 1.0).abs() < 0.03,
-            "{mean} {variance}"
+            mean.abs() < 0.02 && (variance - 1.0).abs() < 0.03 && (kurtosis - 3.0).abs() < 0.2,
+            "{mean} {variance} {kurtosis}"
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use events::{Line, Timestamp};
 
-use super::numbers::{PowerLaw, exp, normal};
+use super::numbers::{LogNormal, PowerLaw};
 use super::{Shop, growth};
 use crate::generator::dice::{Purpose, hash, scale};
 
@@ -152,14 +152,14 @@ pub struct Product {
 pub(in crate::generator) struct Offer {
     pub(in crate::generator) product_id: u64,
     /// Its index.
-    pub(in crate::generator) category: usize,
+    pub(in crate::generator) category: u8,
     pub(in crate::generator) price_minor: i64,
 }
 
 impl Offer {
     /// The name of its category.
     pub(in crate::generator) fn category(self) -> &'static str {
-        CATEGORIES[self.category].name
+        CATEGORIES[usize::from(self.category)].name
     }
 
     /// So many of it at its price.
@@ -174,14 +174,14 @@ impl Offer {
 }
 
 /// The category of each slot.
-const CATEGORY_OF_SLOT: [usize; 64] = {
+const CATEGORY_OF_SLOT: [u8; 64] = {
     let mut table = [0; 64];
     let mut slot = 0;
     while slot < table.len() {
         let mut place = slot as u64 * SLOT_STEP % SLOTS;
-        let mut category = 0;
-        while place >= CATEGORIES[category].slots {
-            place -= CATEGORIES[category].slots;
+        let mut category = 0_u8;
+        while place >= CATEGORIES[category as usize].slots {
+            place -= CATEGORIES[category as usize].slots;
             category += 1;
         }
         table[slot] = category;
@@ -191,7 +191,7 @@ const CATEGORY_OF_SLOT: [usize; 64] = {
 };
 
 /// The category of a slot; any number is one.
-pub(in crate::generator) fn category_of_slot(slot: u64) -> usize {
+pub(in crate::generator) fn category_of_slot(slot: u64) -> u8 {
     CATEGORY_OF_SLOT[usize::try_from(slot % SLOTS).unwrap_or(0)]
 }
 
@@ -204,8 +204,17 @@ pub(super) struct Ranks {
     shift: u64,
     /// The inverse of `step` mod products.
     back: u64,
-    /// By category: its slots in order, and the popularity within it.
-    shelves: Vec<(Vec<u64>, PowerLaw)>,
+    shelves: Vec<Shelf>,
+}
+
+/// A category's products.
+#[derive(Clone, Debug)]
+struct Shelf {
+    /// Its slots in order.
+    slots: Vec<u64>,
+    /// The popularity within it.
+    law: PowerLaw,
+    prices: LogNormal,
 }
 
 impl Ranks {
@@ -215,13 +224,12 @@ impl Ranks {
         while gcd(step, products) != 1 {
             step += 1;
         }
-        let shelves = (0..CATEGORIES.len()).map(|category| {
-            let slots: Vec<u64> = (0..SLOTS)
-                .filter(|slot| category_of_slot(*slot) == category)
-                .collect();
+        let shelves = CATEGORIES.iter().zip(0..).map(|(category, n)| {
+            let slots: Vec<u64> = (0..SLOTS).filter(|slot| category_of_slot(*slot) == n).collect();
             let in_last_cycle = slots.iter().filter(|slot| **slot < products % SLOTS).count() as u64;
             let law = PowerLaw::new(products / SLOTS * slots.len() as u64 + in_last_cycle);
-            (slots, law)
+            let prices = LogNormal::new(category.median_minor, category.sigma);
+            Shelf { slots, law, prices }
         });
         let shelves = shelves.collect();
         Self {
@@ -233,8 +241,8 @@ impl Ranks {
         }
     }
 
-    fn rank_in(&self, category: usize, bits: u64) -> u64 {
-        let (slots, law) = &self.shelves[category];
+    fn rank_in(&self, category: u8, bits: u64) -> u64 {
+        let Shelf { slots, law, .. } = &self.shelves[usize::from(category)];
         let place = law.rank(bits);
         let of_category = slots.len() as u64;
         place / of_category * SLOTS + slots[usize::try_from(place % of_category).unwrap_or(0)]
@@ -276,7 +284,7 @@ impl Shop {
             ..
         } = self.offer(product_id);
         let bits = hash(self.seed, Purpose::Catalog, 2 + product_id);
-        let Category { name, nouns, .. } = CATEGORIES[category];
+        let Category { name, nouns, .. } = CATEGORIES[usize::from(category)];
         let brand = BRANDS[usize::try_from(scale(bits, BRANDS.len() as u64)).unwrap_or(0)];
         let noun = nouns[usize::try_from(bits >> 32 & 3).unwrap_or(0)];
         let cost_percent =
@@ -307,7 +315,7 @@ impl Shop {
     }
 
     /// A product of a category, popular ones more often; of the first `for_sale` only.
-    pub(in crate::generator) fn offer_in(&self, category: usize, bits: u64, for_sale: u64) -> Offer {
+    pub(in crate::generator) fn offer_in(&self, category: u8, bits: u64, for_sale: u64) -> Offer {
         let product_id = self.ranks.id_of(self.ranks.rank_in(category, bits));
         if product_id <= for_sale {
             self.priced(product_id, category)
@@ -323,21 +331,13 @@ impl Shop {
         self.priced(self.ranks.id_of(rank), category_of_slot(rank))
     }
 
-    fn priced(&self, product_id: u64, category: usize) -> Offer {
-        let bits = hash(self.seed, Purpose::Product, product_id);
-        let z = normal([
-            bits,
-            bits.wrapping_mul(0x9E37_79B9_7F4A_7C15),
-            bits.wrapping_mul(0xD1B5_4A32_D192_ED03),
-        ]);
-        let Category {
-            median_minor, sigma, ..
-        } = CATEGORIES[category];
+    fn priced(&self, product_id: u64, category: u8) -> Offer {
+        let bits = self.product_key.hash(product_id);
         #[expect(
             clippy::cast_possible_truncation,
-            reason = "at most a median times e^(6 sigma): millions"
+            reason = "at most a median times e^(5 sigma): millions"
         )]
-        let price = (median_minor * exp(sigma * z)) as i64;
+        let price = self.ranks.shelves[usize::from(category)].prices.draw(bits) as i64;
         Offer {
             product_id,
             category,

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::users::{DEVICES, TASTES};
 use super::*;
-use crate::generator::dice::{Dice, Purpose};
+use crate::generator::dice::Dice;
 
 fn shop() -> Shop {
     Shop::new(42, 100_000, 10_000)
@@ -93,7 +93,7 @@ fn prices_are_log_normal_within_a_category_and_a_unit_comes_to_45_dollars() {
         .unwrap();
     let mut logs: Vec<f64> = (1..=10_000)
         .map(|id| shop.offer(id))
-        .filter(|offer| offer.category == fashion)
+        .filter(|offer| usize::from(offer.category) == fashion)
         .map(|offer| (offer.price_minor as f64).ln())
         .collect();
     logs.sort_by(f64::total_cmp);

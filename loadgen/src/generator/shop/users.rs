@@ -4,10 +4,10 @@ use events::{Country, Device, Timestamp};
 
 use super::products::{CATEGORIES, category_of_slot};
 use super::{Shop, growth};
-use crate::generator::dice::{Dice, Purpose, hash, weighted};
+use crate::generator::dice::{Dice, Purpose, hash, scale, weighted};
 
 /// Where shoppers live, by weight.
-const COUNTRIES: &[(&str, u64)] = &[
+const COUNTRIES: &[(&str, usize)] = &[
     ("US", 300),
     ("GB", 95),
     ("DE", 90),
@@ -52,8 +52,8 @@ const COUNTRIES: &[(&str, u64)] = &[
 pub(super) const DEVICES: &[(Device, u64)] =
     &[(Device::Mobile, 65), (Device::Desktop, 32), (Device::Tablet, 3)];
 
-/// How often a shopper comes, against the most frequent ones, and how many of a hundred are so.
-const ACTIVITIES: &[(f64, u64)] = &[(1.0, 5), (0.5, 15), (0.25, 30), (0.125, 50)];
+/// Of a hundred shoppers, so many come most often; beyond each number, they come half as often as those before.
+const ACTIVITY_BOUNDS: [u64; 3] = [5, 20, 50];
 
 /// Categories that a shopper comes back to.
 pub(super) const TASTES: usize = 3;
@@ -84,16 +84,15 @@ pub(in crate::generator) struct Shopper {
     pub(in crate::generator) country: Country,
     pub(in crate::generator) device: Device,
     /// Indices of categories; one may come twice.
-    pub(in crate::generator) tastes: [usize; TASTES],
+    pub(in crate::generator) tastes: [u8; TASTES],
 }
 
 /// The countries with their weights.
-pub(super) fn countries() -> Vec<(Country, u64)> {
+pub(super) fn countries() -> impl Iterator<Item = (Country, usize)> {
     let country = |code: &str| code.parse().expect("the table holds assigned codes");
     COUNTRIES
         .iter()
-        .map(|(code, weight)| (country(code), *weight))
-        .collect()
+        .map(move |(code, weight)| (country(code), *weight))
 }
 
 impl Shop {
@@ -106,7 +105,10 @@ impl Shop {
             tastes,
             ..
         } = self.shopper(user_id);
-        let mut names: Vec<&'static str> = tastes.iter().map(|taste| CATEGORIES[*taste].name).collect();
+        let mut names: Vec<&'static str> = tastes
+            .iter()
+            .map(|taste| CATEGORIES[usize::from(*taste)].name)
+            .collect();
         names.sort_unstable();
         names.dedup();
         User {
@@ -114,27 +116,30 @@ impl Shop {
             country,
             device,
             joined_on: growth::came_on(self.users, user_id),
-            activity: self.activity(user_id),
+            activity: 1.0 / f64::from(1 << self.halvings(user_id)),
             tastes: names,
         }
     }
 
     pub(in crate::generator) fn shopper(&self, user_id: u64) -> Shopper {
-        let bits = hash(self.seed, Purpose::User, user_id);
+        let bits = self.user_key.hash(user_id);
+        let home = scale(bits, self.homes.len() as u64);
         let slots = hash(self.seed, Purpose::Favourite, user_id);
         Shopper {
             user_id,
-            country: weighted(&self.countries, bits),
+            country: self.homes[usize::try_from(home).unwrap_or(0)],
             device: weighted(DEVICES, bits.rotate_left(16)),
             tastes: [slots, slots >> 8, slots >> 16].map(category_of_slot),
         }
     }
 
-    fn activity(&self, user_id: u64) -> f64 {
-        weighted(
-            ACTIVITIES,
-            hash(self.seed, Purpose::User, user_id).rotate_left(32),
-        )
+    /// How many times less often than the most frequent ones a shopper comes, as a power of two.
+    fn halvings(&self, user_id: u64) -> u32 {
+        let percent = scale(self.user_key.hash(user_id).rotate_left(32), 100);
+        ACTIVITY_BOUNDS
+            .iter()
+            .map(|bound| u32::from(percent >= *bound))
+            .sum()
     }
 
     /// How many users had joined by a time.
@@ -144,7 +149,7 @@ impl Shop {
 
     /// Whether a user who might come does: the active ones mostly, the others now and then.
     pub(in crate::generator) fn comes(&self, user_id: u64, dice: &mut Dice) -> bool {
-        dice.chance(self.activity(user_id))
+        dice.bits().leading_zeros() >= self.halvings(user_id)
     }
 
     /// Another country than the shopper's, and another one for each `n` below 8.
@@ -152,14 +157,14 @@ impl Shop {
         let home = self
             .countries
             .iter()
-            .position(|(country, _)| *country == shopper.country);
+            .position(|country| *country == shopper.country);
         // Steps that are coprime to the number of countries never meet home within eight.
         let at = home.unwrap_or(0) + 3 * (n + 1);
-        self.countries[at % self.countries.len()].0
+        self.countries[at % self.countries.len()]
     }
 
     /// One of the products that a shopper buys again and again: a category of taste, and 64 bits for the product in it.
-    pub(in crate::generator) fn favourite(&self, shopper: &Shopper, dice: &mut Dice) -> (usize, u64) {
+    pub(in crate::generator) fn favourite(&self, shopper: &Shopper, dice: &mut Dice) -> (u8, u64) {
         let n = dice.skewed(FAVOURITES);
         let bits = hash(self.seed, Purpose::Favourite, !(shopper.user_id * FAVOURITES + n));
         let taste = usize::try_from(n).unwrap_or(0) % TASTES;
