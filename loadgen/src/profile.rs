@@ -137,7 +137,7 @@ impl Profile {
 
     /// What the events of a run depend on that begins at `start`.
     pub fn config(&self, seed: u64, start: Timestamp) -> Result<Config, Failure> {
-        Ok(Config {
+        let config = Config {
             seed,
             start,
             rate: self.traffic.rate as f64,
@@ -149,7 +149,13 @@ impl Profile {
             anomaly_rate: self.anomalies.rate,
             sale: self.sale,
             faults: self.faults,
-        })
+        };
+        match config.short_of_users() {
+            None => Ok(config),
+            Some((needed, there)) => Err(Failure::usage(format!(
+                "{there} users had joined by {start}, and so many visits at a time need {needed}: raise --users, or start later"
+            ))),
+        }
     }
 
     fn parse(text: &str, origin: &str) -> Result<Self, Failure> {
@@ -312,6 +318,14 @@ mod tests {
         };
         assert!(message(&|p| p.stages = vec![stage]).contains("stage 1: from -1 to 1"));
         assert!(message(&|p| (p.stages, p.traffic.calendar) = (vec![stage], true)).contains("leave one out"));
+
+        let mut crowded = Profile::load("realistic").unwrap();
+        crowded.shop.users = 10_000;
+        let start = |text| Timestamp::parse(text).unwrap();
+        assert!(crowded.config(1, start("2026-01-01T00:00:00Z")).is_ok());
+        crowded.traffic.funnel.as_mut().unwrap().sessions = 2_000;
+        let refused = crowded.config(1, start("1990-06-01T00:00:00Z")).unwrap_err();
+        assert!(refused.to_string().contains("raise --users"), "{refused}");
 
         let unknown = Profile::load("fast").unwrap_err().to_string();
         assert!(

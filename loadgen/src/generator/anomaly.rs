@@ -70,23 +70,29 @@ pub struct Injected {
     pub member: u32,
 }
 
-/// The anomalies that begin in a block of `purchases`, where `rate` of all purchases are to be anomalous, as many of each
-/// kind. The groups of a kind are spread evenly, each at a random place of its stretch, so their number is exact to one.
+/// The kinds that a block of so many purchases has room for.
+pub(super) fn kinds_within(purchases: u32) -> Vec<Anomaly> {
+    let fits = |kind: &Anomaly| kind.purchases() <= purchases;
+    Anomaly::ALL.iter().copied().filter(fits).collect()
+}
+
+/// The anomalies that begin in a block of `purchases`, where `rate` of all purchases are to be anomalous, as many of each of
+/// the `kinds`. The groups of a kind are spread evenly, each at a random place of its stretch, so their number is exact to one.
 pub(super) fn of_block(
     seed: u64,
     block: i64,
     purchases: u32,
     mean_purchases: f64,
     rate: f64,
+    kinds: &[Anomaly],
 ) -> Vec<Injected> {
     let mut found = Vec::new();
     let mut free = purchases;
     if rate <= 0.0 {
         return found;
     }
-    for &kind in Anomaly::ALL {
-        let groups_per_block =
-            rate * mean_purchases / (Anomaly::ALL.len() as f64 * f64::from(kind.purchases()));
+    for &kind in kinds {
+        let groups_per_block = rate * mean_purchases / (kinds.len() as f64 * f64::from(kind.purchases()));
         let from = block as f64 * groups_per_block;
         let to = (block + 1) as f64 * groups_per_block;
         #[expect(
@@ -116,7 +122,7 @@ mod tests {
     fn as_many_as_asked_for_of_each_kind() {
         let mut counts: BTreeMap<Anomaly, u32> = BTreeMap::new();
         for block in -5_000..5_000 {
-            for injected in of_block(42, block, 10, 10.0, 0.02) {
+            for injected in of_block(42, block, 10, 10.0, 0.02, Anomaly::ALL) {
                 *counts.entry(injected.kind).or_default() += 1;
             }
         }
@@ -125,13 +131,13 @@ mod tests {
             assert!(count.abs_diff(400) <= 12, "{kind}: {count}");
         }
         assert_eq!(counts.len(), Anomaly::ALL.len());
-        assert!((0..1_000).all(|block| of_block(42, block, 10, 10.0, 0.0).is_empty()));
+        assert!((0..1_000).all(|block| of_block(42, block, 10, 10.0, 0.0, Anomaly::ALL).is_empty()));
     }
 
     #[test]
     fn a_block_has_room_for_them_or_they_are_left_out() {
         for block in 0..1_000 {
-            assert!(of_block(42, block, 3, 10.0, 0.9).len() <= 3);
+            assert!(of_block(42, block, 3, 10.0, 0.9, Anomaly::ALL).len() <= 3);
         }
     }
 }

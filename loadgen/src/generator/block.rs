@@ -2,7 +2,7 @@
 
 use events::{Body, Refund, Timestamp};
 
-use super::anomaly;
+use super::anomaly::{self, Anomaly};
 use super::dice::{Dice, Key, Purpose};
 use super::outline::{Ending, Outline, outlines};
 use super::place::Place;
@@ -22,6 +22,10 @@ pub(super) struct World {
     pub(super) config: Config,
     pub(super) shop: Shop,
     pub(super) mean_purchases: f64,
+    /// Sets the ids of this run's sessions, carts and transactions apart from those of a run of the same shop at another time.
+    pub(super) ids: u64,
+    /// The anomalies that each block has room for.
+    pub(super) kinds: Vec<Anomaly>,
     pub(super) event_key: Key,
 }
 
@@ -52,7 +56,14 @@ impl Cast {
         let left_tenths = u32::try_from(dice.between(3, 6)).unwrap_or(3);
         let quota = traffic.quota(place.ordinal, left_tenths);
         let rate = world.config.anomaly_rate;
-        let injected = anomaly::of_block(seed, place.ordinal, quota.purchases, world.mean_purchases, rate);
+        let injected = anomaly::of_block(
+            seed,
+            place.ordinal,
+            quota.purchases,
+            world.mean_purchases,
+            rate,
+            &world.kinds,
+        );
         let day = world.config.about(place);
         Self {
             outlines: outlines(quota, &injected, &mut dice),
@@ -175,7 +186,7 @@ impl Block {
         };
         let body = Body::Refund(Refund {
             refunded_transaction_id: sale.transaction_id,
-            sale: refund(sale, dice),
+            sale: refund(sale, dice, world.ids),
         });
         visit.after_the_visit(world, moment, body)
     }

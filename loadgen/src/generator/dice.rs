@@ -16,6 +16,7 @@ pub(super) enum Purpose {
     Anomaly = 8,
     Fault = 9,
     Catalog = 10,
+    Ids = 11,
 }
 
 /// `SplitMix64` (Steele, Lea and Flood 2014): a counter that is hashed.
@@ -86,9 +87,9 @@ impl Dice {
         }
     }
 
-    /// A random UUID (version 4).
-    pub(super) fn uuid(&mut self) -> Uuid {
-        let (high, low) = (self.bits(), self.bits());
+    /// A random UUID (version 4), another one for each `key`.
+    pub(super) fn uuid(&mut self, key: u64) -> Uuid {
+        let (high, low) = (self.bits() ^ key, self.bits() ^ finalize(key));
         let bytes = (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
         uuid::Builder::from_random_bytes(bytes).into_uuid()
     }

@@ -29,8 +29,9 @@ pub use self::mix::{Mix, MixError};
 pub use self::schedule::{Curve, Stage};
 pub use self::traffic::{Funnel, FunnelError, Traffic};
 
+use self::anomaly::kinds_within;
 use self::block::{Block, USERS_PER_VISIT, World};
-use self::dice::{Dice, Key, Purpose};
+use self::dice::{Dice, Key, Purpose, hash};
 use self::faults::{Pending, bad_record};
 use self::place::{Layout, Place, Places};
 use self::schedule::Schedule;
@@ -45,6 +46,8 @@ const MAX_VISITS: u64 = 131_072;
 /// After how many days orders come back, each as often as the others.
 const REFUND_DAYS: [f64; 8] = [1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 14.0, 21.0];
 const SECONDS_PER_DAY: f64 = 86_400.0;
+/// A little more than the longest of them.
+const REFUNDED_WITHIN_MS: i64 = 30 * events::MS_PER_DAY;
 const YEAR_MS: i64 = 366 * events::MS_PER_DAY;
 
 /// What the events of a run depend on.
@@ -180,6 +183,14 @@ impl Config {
         }
     }
 
+    /// How many users there must be by the time of the first refunded order, and how many there are, if that is fewer.
+    #[must_use]
+    pub fn short_of_users(&self) -> Option<(u64, u64)> {
+        let needed = 2 * u64::from(self.traffic.visits());
+        let there = shop::users_at(self.users, self.start.plus_ms(-REFUNDED_WITHIN_MS));
+        (there < needed).then_some((needed, there))
+    }
+
     /// How much of a block a visit takes, at most a quarter.
     fn visit_share(&self, place: &Place) -> f64 {
         let block_s = f64::from(self.traffic.block_events()) * place.lanes as f64 / self.rate;
@@ -255,6 +266,8 @@ impl Generator {
             world: World {
                 shop: Shop::new(config.seed, config.users, config.products),
                 mean_purchases: config.traffic.mean_purchases(),
+                kinds: kinds_within(config.traffic.least_purchases()),
+                ids: hash(config.seed, Purpose::Ids, config.start.as_ms().cast_unsigned()),
                 event_key: Key::new(config.seed, Purpose::EventId),
                 config,
             },

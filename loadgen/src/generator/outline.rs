@@ -147,7 +147,7 @@ mod tests {
         #[test]
         fn the_visits_share_all_there_is(traffic in any_traffic(), seed: u64, block in -1_000..1_000_i64) {
             let quota = traffic.quota(block, 5);
-            let injected = of_block(seed, block, quota.purchases, traffic.mean_purchases(), 0.1);
+            let injected = of_block(seed, block, quota.purchases, traffic.mean_purchases(), 0.1, Anomaly::ALL);
             let outlines = outlines(quota, &injected, &mut Dice::new(seed, Purpose::Block, block));
             let sum = |of: fn(&Outline) -> u32| outlines.iter().map(of).sum::<u32>();
             prop_assert_eq!(sum(Outline::events), traffic.block_events());

@@ -62,7 +62,7 @@ fn any_funnel() -> impl Strategy<Value = Funnel> {
             let carts = carts % (sessions + 1);
             let purchases = purchases % (carts + 1);
             let refunds = refunds % (purchases + 1);
-            let changes = if carts > 0 { changes } else { 0 };
+            let changes = changes.min(38 * carts);
             let (views, cart_events) = (sessions + more_views, carts + purchases + changes);
             Funnel {
                 sessions,
@@ -488,4 +488,71 @@ fn a_run_ends_where_it_is_told_to() {
         }),
         1_000
     );
+}
+
+#[test]
+fn the_same_shop_at_another_time_gives_other_ids() {
+    let ids = |start| {
+        let start = Timestamp::parse(start).unwrap();
+        let events = events(Config { start, ..config() }, 2_000);
+        let mut ids = HashSet::new();
+        for planned in events {
+            ids.insert(planned.event.envelope.session_id);
+            match planned.event.body {
+                Body::CartAdd(cart) => drop(ids.insert(cart.cart_id)),
+                Body::Purchase(sale) => drop(ids.insert(sale.transaction_id)),
+                Body::Refund(refund) => {
+                    ids.extend([refund.refunded_transaction_id, refund.sale.transaction_id])
+                }
+                _ => {}
+            }
+        }
+        ids
+    };
+    let (one, other) = (ids("2026-11-22T17:30:00Z"), ids("2026-11-22T17:30:00.001Z"));
+    assert!(one.is_disjoint(&other));
+}
+
+#[test]
+fn a_cart_may_hold_more_than_its_shopper_wants() {
+    let sale = Some(FlashSale {
+        products: 1,
+        share: 1.0,
+    });
+    let funnel = Funnel {
+        sessions: 1,
+        carts: 1,
+        purchases: 1,
+        refunds: 0,
+        views: 1,
+        cart_events: 40,
+    };
+    let config = Config {
+        sale,
+        products: 1_000,
+        traffic: Traffic::Funnel(funnel.check().unwrap()),
+        ..config()
+    };
+    check_carts(&events(config, 5_000));
+}
+
+#[test]
+fn anomalies_are_as_many_as_asked_for_where_only_some_kinds_fit() {
+    for mix in ["90/8/2", "97/2/1"] {
+        let traffic = Traffic::Mix(mix.parse().unwrap());
+        let (mut purchases, mut anomalous) = (0_u32, 0_u32);
+        for planned in events(
+            Config {
+                traffic,
+                anomaly_rate: 0.1,
+                ..config()
+            },
+            50_000,
+        ) {
+            purchases += u32::from(matches!(planned.event.body, Body::Purchase(_)));
+            anomalous += u32::from(planned.anomaly.is_some());
+        }
+        let percent = f64::from(anomalous) * 100.0 / f64::from(purchases);
+        assert!((9.0..=10.5).contains(&percent), "{mix}: {percent} %");
+    }
 }

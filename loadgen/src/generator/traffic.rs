@@ -58,6 +58,8 @@ pub enum FunnelError {
 /// Visits in a block are numbered in 16 bits, and a block is made at once.
 const MAX_SESSIONS: u32 = 2_000;
 const MAX_EVENTS: u32 = 20_000;
+/// On average; a hundred lines are some ten kilobytes.
+const MAX_CART_EVENTS: u32 = 40;
 
 impl Funnel {
     /// Checks that the numbers fit together.
@@ -115,8 +117,8 @@ impl Funnel {
             "cart_events",
             self.cart_events,
             needed,
-            MAX_EVENTS,
-            "each cart has an add, and each purchase a checkout",
+            MAX_EVENTS.min(self.carts.saturating_mul(MAX_CART_EVENTS)),
+            "each cart has an add, and each purchase a checkout; an order must fit into an event",
         )?;
         if self.carts == 0 && self.cart_events > 0 {
             range("cart_events", self.cart_events, 0, 0, "there are no carts")?;
@@ -157,6 +159,17 @@ impl Traffic {
                 f64::from(sum) / 100.0
             }
             Self::Funnel(funnel) => f64::from(funnel.purchases),
+        }
+    }
+
+    /// Purchases in a block, at least.
+    pub(super) fn least_purchases(self) -> u32 {
+        match self {
+            Self::Mix(mix) => {
+                let refunds = (0..100).map(|block| refunds_of(mix, block)).max();
+                mix.transactions() - refunds.unwrap_or(0)
+            }
+            Self::Funnel(funnel) => funnel.purchases,
         }
     }
 

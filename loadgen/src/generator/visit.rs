@@ -34,6 +34,8 @@ const WHOLE_REFUNDS_PERCENT: u64 = 60;
 /// An offline device sends what happened this much later, at least; and at most 128 times as much.
 const LATE_MS: i64 = 60_000;
 
+/// How often something else is looked for that isn't in the cart yet.
+const TRIES: u32 = 32;
 const QUANTITIES: &[i64] = &[1, 1, 1, 1, 1, 1, 1, 2, 2, 3];
 /// Of an order that is anomalous for it.
 const HIGH_QUANTITY: (i64, i64) = (200, 1_000);
@@ -250,8 +252,8 @@ impl Visit {
         Self {
             shopper,
             country,
-            session_id: dice.uuid(),
-            cart_id: dice.uuid(),
+            session_id: dice.uuid(world.ids),
+            cart_id: dice.uuid(world.ids),
             injected: outline.injected,
             late_ms: if late {
                 (LATE_MS << dice.below(7)) + dice.between(0, LATE_MS)
@@ -298,7 +300,7 @@ impl Visit {
 
     /// What the shopper does in a visit days later, from home.
     pub(super) fn after_the_visit(&mut self, world: &World, moment: &Moment, body: Body) -> Record {
-        let session_id = self.dice.uuid();
+        let session_id = self.dice.uuid(world.ids);
         self.country = self.shopper.country;
         self.late_ms = 0;
         let known = Known {
@@ -383,7 +385,7 @@ impl Visit {
                     cart_total_minor: goods_minor(&self.cart),
                 })
             }
-            Step::Buy => Body::Purchase(self.buy()),
+            Step::Buy => Body::Purchase(self.buy(world.ids)),
         }
     }
 
@@ -524,10 +526,20 @@ impl Visit {
             Some(offer) => offer,
             None => self.wanted(world),
         };
-        while self.cart.iter().any(|line| line.product_id == offer.product_id) {
+        for _ in 0..TRIES {
+            if !self.holds(&offer) {
+                return offer.line(self.dice.pick(QUANTITIES));
+            }
             offer = self.wanted(world);
         }
+        // All that this shopper wants is in the cart: it is what sells best then. A cart is smaller than the shop.
+        let mut others = (0..).map(|rank| world.shop.offer_at(rank));
+        let offer = others.find(|offer| !self.holds(offer)).unwrap_or(offer);
         offer.line(self.dice.pick(QUANTITIES))
+    }
+
+    fn holds(&self, offer: &Offer) -> bool {
+        self.cart.iter().any(|line| line.product_id == offer.product_id)
     }
 
     /// What goes into a cart: something that the shopper has bought before, or anything.
@@ -558,7 +570,7 @@ impl Visit {
         }
     }
 
-    fn buy(&mut self) -> Sale {
+    fn buy(&mut self, ids: u64) -> Sale {
         let dice = &mut self.dice;
         let goods = goods_minor(&self.cart);
         let tests_card = self
@@ -580,7 +592,7 @@ impl Visit {
             (goods - discount) * dice.pick(TAXES_PERCENT) / 100
         };
         Sale {
-            transaction_id: dice.uuid(),
+            transaction_id: dice.uuid(ids),
             cart_id: self.cart_id,
             lines: std::mem::take(&mut self.cart),
             discount_minor: discount,
@@ -594,7 +606,7 @@ impl Visit {
 }
 
 /// Gives back the whole order, or one line of it with its share of discount and tax.
-pub(super) fn refund(bought: &Sale, dice: &mut Dice) -> Sale {
+pub(super) fn refund(bought: &Sale, dice: &mut Dice, ids: u64) -> Sale {
     let whole = dice.percent(WHOLE_REFUNDS_PERCENT);
     let lines = if whole {
         bought.lines.clone()
@@ -609,7 +621,7 @@ pub(super) fn refund(bought: &Sale, dice: &mut Dice) -> Sale {
     let (discount, tax) = (share(bought.discount_minor), share(bought.tax_minor));
     let shipping = if whole { bought.shipping_minor } else { 0 };
     Sale {
-        transaction_id: dice.uuid(),
+        transaction_id: dice.uuid(ids),
         cart_id: bought.cart_id,
         lines,
         discount_minor: discount,
