@@ -449,7 +449,7 @@ async fn the_same_events_arrive_for_any_workers_batches_and_aggregation() {
             .iter()
             .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         assert_eq!(
-            hex, "f6fbdeeec0e8b83d607e00edfe6bf8783d6f0b8440bb7ff2c222be11079a50a6",
+            hex, "25ace387cf3dc2ac7fe0c0ea6330d23e01fb46c860b1d27cd816055021204a08",
             "{flags}"
         );
     }
