@@ -68,7 +68,7 @@ const HEADS: [([u8; 64], usize); EventType::ALL.len()] = {
         assert!(event_type as usize == n && SCHEMA_VERSION < 10);
         let head = (&[0; 64], 0);
         let head = joined(head.0, head.1, br#"{"schema_version":"#);
-        let head = joined(&head.0, head.1, &[b'0' + SCHEMA_VERSION as u8]);
+        let head = joined(&head.0, head.1, &[b'0' + SCHEMA_VERSION.to_le_bytes()[0]]);
         let head = joined(&head.0, head.1, br#","event_type":""#);
         let head = joined(&head.0, head.1, event_type.as_str().as_bytes());
         heads[n] = joined(&head.0, head.1, br#"","event_id":""#);
@@ -270,6 +270,7 @@ impl Json<'_> {
     }
 
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the bits are taken 32 at a time")]
     fn uuid(self, id: Uuid) -> Self {
         let bits = id.as_u128();
         let [a, b, c, d] = [bits >> 96, bits >> 64, bits >> 32, bits].map(|bits| hexadecimal(bits as u32));
@@ -354,8 +355,8 @@ const fn may_need_escapes(bytes: u64) -> bool {
     const TOPS: u64 = 0x8080_8080_8080_8080;
     // A byte borrows from its top bit when what is taken from it is more than it is.
     let below_blank = bytes.wrapping_sub(ONES * b' ' as u64);
-    let quote = (bytes ^ ONES * b'"' as u64).wrapping_sub(ONES);
-    let backslash = (bytes ^ ONES * b'\\' as u64).wrapping_sub(ONES);
+    let quote = (bytes ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let backslash = (bytes ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
     (below_blank | quote | backslash | bytes) & TOPS != 0
 }
 
@@ -368,9 +369,9 @@ const fn needs_escape(byte: u8) -> bool {
 const fn eight_digits(number: u32) -> u64 {
     let halves = (number / 10_000) as u64 | ((number % 10_000) as u64) << 32;
     // 10,486 / 2^20 is 1/100 for numbers below 10,000, and 103 / 2^10 is 1/10 for those below 100.
-    let hundreds = (halves * 10_486 >> 20) & 0x0000_007F_0000_007F;
+    let hundreds = ((halves * 10_486) >> 20) & 0x0000_007F_0000_007F;
     let quarters = hundreds | (halves - hundreds * 100) << 16;
-    let tens = (quarters * 103 >> 10) & 0x000F_000F_000F_000F;
+    let tens = ((quarters * 103) >> 10) & 0x000F_000F_000F_000F;
     tens | (quarters - tens * 10) << 8
 }
 

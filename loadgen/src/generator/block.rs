@@ -142,6 +142,7 @@ impl Block {
 
     /// The block's next event, which is the run's `index`-th. There must be one left.
     /// Visits that are over are left in `spare`, for others to take their place.
+    #[expect(clippy::vec_box, reason = "a visit is moved as a pointer")]
     pub(super) fn take(&mut self, world: &World, moment: &Moment, spare: &mut Vec<Box<Visit>>) -> Record {
         let n = usize::from(self.turns[self.next]);
         self.next += 1;

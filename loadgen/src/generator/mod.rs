@@ -239,6 +239,7 @@ pub struct Generator {
     /// The block that each lane is in, by its ordinal.
     lanes: Vec<Option<(i64, Block)>>,
     /// Visits that are over: memory for the next ones.
+    #[expect(clippy::vec_box, reason = "a visit is moved as a pointer")]
     spare: Vec<Box<Visit>>,
     pending: Pending,
     /// What a bad record looks like; only where there are to be such.

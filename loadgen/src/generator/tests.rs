@@ -233,7 +233,7 @@ fn the_records_of_a_seed_are_pinned() {
     };
     assert_eq!(
         digest(config()),
-        "0d3fa65430d775c7d47953e65c793fd40275b5e4b492804c01519bf168eb8d64"
+        "48b2fb7db6405c7ec92ec950bc6541633fbb6bfae7fa869c911c678e9b5ba398"
     );
     let faults = FaultRates {
         bad: 0.01,
@@ -502,7 +502,7 @@ fn the_same_shop_at_another_time_gives_other_ids() {
                 Body::CartAdd(cart) => drop(ids.insert(cart.cart_id)),
                 Body::Purchase(sale) => drop(ids.insert(sale.transaction_id)),
                 Body::Refund(refund) => {
-                    ids.extend([refund.refunded_transaction_id, refund.sale.transaction_id])
+                    ids.extend([refund.refunded_transaction_id, refund.sale.transaction_id]);
                 }
                 _ => {}
             }

@@ -9,7 +9,7 @@ use events::{
 
 use super::anomaly::Anomaly;
 use super::block::World;
-use super::dice::{Dice, Key, scale, weighted};
+use super::dice::{Dice, Key, weighted};
 use super::outline::{Ending, Outline};
 use super::shop::{BRANDS, CATEGORIES, Offer, Shopper, category_of_slot};
 use super::{Injected, Moment, Planned};
@@ -134,7 +134,7 @@ impl Left {
             Ending::Buy => (true, true, true),
         };
         let looks = if fills {
-            scale(dice.bits(), outline.looks.max(1).into()) as u32
+            u32::try_from(dice.below(outline.looks.max(1).into())).unwrap_or(0)
         } else {
             0
         };
@@ -185,26 +185,27 @@ impl Left {
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     ids: [u64; 3],
-    count: u8,
+    count: usize,
     last: Option<Offer>,
 }
 
 impl Seen {
     fn see(&mut self, offer: Offer) {
         let known = self.ids().iter().position(|id| *id == offer.product_id);
-        let until = known.unwrap_or(usize::from(self.count).min(2));
+        let until = known.unwrap_or(self.count.min(2));
         self.ids.copy_within(..until, 1);
         self.ids[0] = offer.product_id;
-        self.count = self.count.max(until as u8 + 1);
+        self.count = self.count.max(until + 1);
         self.last = Some(offer);
     }
 
     fn ids(&self) -> &[u64] {
-        &self.ids[..usize::from(self.count)]
+        &self.ids[..self.count]
     }
 }
 
 /// What only the generator knows of an event.
+#[derive(Clone, Copy, Debug)]
 struct Known {
     anomaly: Option<Injected>,
     late: bool,

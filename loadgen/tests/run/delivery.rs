@@ -449,7 +449,7 @@ async fn the_same_events_arrive_for_any_workers_batches_and_aggregation() {
             .iter()
             .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         assert_eq!(
-            hex, "25ace387cf3dc2ac7fe0c0ea6330d23e01fb46c860b1d27cd816055021204a08",
+            hex, "e1b10b770f64adda78eb817b09c91dc4ca9da7d4d276930030ac0f4a9f9d395c",
             "{flags}"
         );
     }

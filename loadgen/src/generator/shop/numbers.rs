@@ -82,7 +82,7 @@ impl LogNormal {
 
     /// What `bits` of 2^64 fall on.
     pub(super) fn draw(&self, bits: u64) -> f64 {
-        let factor = |shift: u32| self.factors[(bits >> shift) as usize % PARTS];
+        let factor = |shift: u32| self.factors[usize::try_from((bits >> shift) % PARTS as u64).unwrap_or(0)];
         self.median * factor(0) * (factor(20) * factor(40))
     }
 }
