@@ -24,7 +24,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
+use mimalloc::MiMalloc;
 use report::Report;
+
+/// As in loadgen, whose generator is measured here; its peer has it, too.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The benchmarks, in the order in which they run.
 const NAMES: [&str; 5] = ["generate", "send", "aggregate", "memory", "sales"];

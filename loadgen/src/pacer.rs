@@ -108,7 +108,7 @@ impl<S: Source> Pacer<S> {
         };
         self.dues.clear();
         while self.dues.len() < MAX_RELEASED {
-            let Some(head) = self.head.take_if(|head| head.note.due <= now) else {
+            let Some(mut head) = self.head.take_if(|head| head.note.due <= now) else {
                 released.next = self
                     .head
                     .as_ref()
@@ -126,7 +126,7 @@ impl<S: Source> Pacer<S> {
             released.bytes += bytes;
             self.dues.push(head.note.due);
             self.last_due = head.note.due;
-            self.chunks[self.route.lane(head.stream, head.user_id)].push(head);
+            self.chunks[self.route.lane(&mut head)].push(head);
             self.make_next();
         }
         released

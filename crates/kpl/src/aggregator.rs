@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use md5::{Digest, Md5};
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
-use crate::{DIGEST_BYTES, MAGIC};
+use crate::{DIGEST_BYTES, MAGIC, seal};
 
 /// Every field number of the format is small: its key is one byte.
 const KEY_BYTES: usize = 1;
+/// More than the numbers and lengths that a record comes with: seven, of ten bytes at most, with their keys.
+const MOST_BESIDE_BYTES: usize = 7 * (KEY_BYTES + 10);
 
 /// Collects user records into one aggregated record, and knows its size at any time.
 ///
@@ -73,17 +74,38 @@ impl Aggregator {
         self.size() + added + field_bytes(record_bytes(partition_key, explicit_hash_key, data))
     }
 
+    /// Whether `finish` would return at most `max_bytes` with this record added.
+    #[must_use]
+    pub fn fits(
+        &self,
+        partition_key: &str,
+        explicit_hash_key: Option<&str>,
+        data: &[u8],
+        max_bytes: usize,
+    ) -> bool {
+        // Most records are far from the limit, which shows without looking up their keys.
+        let text_bytes = partition_key.len() + explicit_hash_key.map_or(0, str::len) + data.len();
+        self.size() + text_bytes + MOST_BESIDE_BYTES <= max_bytes
+            || self.size_with(partition_key, explicit_hash_key, data) <= max_bytes
+    }
+
     /// The record to send. What follows is added to a new one.
     #[must_use]
     pub fn finish(&mut self) -> Vec<u8> {
+        let mut record = self.finish_unsealed();
+        seal(&mut [&mut record]);
+        record
+    }
+
+    /// The record without its checksum, which [`seal`] adds, with room for that.
+    #[must_use]
+    pub fn finish_unsealed(&mut self) -> Vec<u8> {
         let mut record = Vec::with_capacity(self.size());
         record.extend_from_slice(&MAGIC);
         self.partition_keys.move_to(&mut record);
         self.explicit_hash_keys.move_to(&mut record);
         record.append(&mut self.records);
         self.len = 0;
-        let digest = Md5::digest(&record[MAGIC.len()..]);
-        record.extend_from_slice(&digest);
         record
     }
 }
@@ -141,6 +163,7 @@ fn start_bytes(tag: u32, len: usize, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use md5::{Digest, Md5};
     use proptest::collection::vec;
     use proptest::prelude::*;
     use prost::Message;
@@ -233,6 +256,10 @@ mod tests {
             for record in &records {
                 let hash_key = record.explicit_hash_key.as_deref();
                 let foretold = aggregate.size_with(&record.partition_key, hash_key, &record.data);
+                for (max_bytes, fits) in [(foretold - 1, false), (foretold, true), (foretold + 1_000, true)] {
+                    let answer = aggregate.fits(&record.partition_key, hash_key, &record.data, max_bytes);
+                    prop_assert_eq!(answer, fits);
+                }
                 aggregate.add(&record.partition_key, hash_key, &record.data);
                 prop_assert_eq!(aggregate.size(), foretold);
             }

@@ -15,18 +15,21 @@
 //! ```
 
 mod aggregator;
+mod seal;
 mod shards;
 
 use md5::{Digest, Md5};
 use prost::Message;
 
 pub use aggregator::Aggregator;
+pub use seal::seal;
 pub use shards::{ShardMap, hash_key};
 
 /// The first bytes of every aggregated record.
 pub const MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
 
-const DIGEST_BYTES: usize = 16;
+/// What [`seal`] adds to an aggregate.
+pub const DIGEST_BYTES: usize = 16;
 
 #[derive(Clone, PartialEq, Message)]
 struct AggregatedRecord {

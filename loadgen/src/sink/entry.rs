@@ -1,6 +1,6 @@
 //! What one entry of a call holds: a record by itself, or an aggregate of records.
 
-use bytes::Bytes;
+use kpl::DIGEST_BYTES;
 
 use super::{Item, Note};
 
@@ -12,7 +12,9 @@ pub struct Entry {
     /// The place in the hash-key space, where it is said expressly.
     pub hash_key: Option<u128>,
     /// What is sent.
-    pub data: Bytes,
+    pub data: Vec<u8>,
+    /// An aggregate that its checksum is not yet added to.
+    unsealed: bool,
     first: Note,
     others: Vec<Note>,
 }
@@ -24,19 +26,21 @@ impl Entry {
         Self {
             user_id: item.user_id,
             hash_key: None,
-            data: item.json.into(),
+            data: item.json,
+            unsealed: false,
             first: item.note,
             others: Vec::new(),
         }
     }
 
-    /// An aggregate of records.
+    /// An aggregate of records, as yet unsealed.
     #[must_use]
     pub fn aggregate(user_id: u64, hash_key: u128, data: Vec<u8>, first: Note, others: Vec<Note>) -> Self {
         Self {
             user_id,
             hash_key: Some(hash_key),
-            data: data.into(),
+            data,
+            unsealed: true,
             first,
             others,
         }
@@ -57,6 +61,13 @@ impl Entry {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let digits = self.user_id.checked_ilog10().map_or(1, |log| log + 1);
-        self.data.len() + digits as usize
+        let digest = if self.unsealed { DIGEST_BYTES } else { 0 };
+        self.data.len() + digest + digits as usize
     }
+}
+
+/// Seals the aggregates among the entries of a call, which is quicker than one by one. Those of an earlier attempt are.
+pub fn seal<'a>(entries: impl Iterator<Item = &'a mut Entry>) {
+    let unsealed = entries.filter_map(|entry| std::mem::take(&mut entry.unsealed).then_some(&mut entry.data));
+    kpl::seal(&mut unsealed.collect::<Vec<_>>());
 }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::entry::Entry;
+use super::entry::{Entry, seal};
 use super::outbox::{Acknowledged, Answer, Call, Failed, Outbox, When};
 use super::packer::Packer;
 use super::put::{Place, THROTTLED, put};
@@ -23,6 +23,9 @@ use crate::control::{Cause, Control};
 use crate::flow::Standing;
 use crate::plan::Plan;
 use crate::source::Content;
+
+/// Aggregates have lingered while they were filled; a little more, and several share a call and its checksums' work.
+const AGGREGATE_LINGER: Duration = Duration::from_millis(10);
 
 /// What all lanes of a run share.
 #[derive(Clone)]
@@ -87,9 +90,8 @@ impl Lane {
         let packer = delivery
             .aggregate_bytes
             .map(|bytes| Packer::new(bytes, delivery.linger, shards.len()));
-        // Aggregates have lingered while they were filled.
         let linger = if packer.is_some() {
-            Duration::ZERO
+            AGGREGATE_LINGER
         } else {
             delivery.linger
         };
@@ -165,8 +167,8 @@ impl Lane {
     fn pack(&mut self, chunk: Vec<Item>) {
         let now = self.now();
         let (outbox, mut too_large) = (&mut self.outbox, Vec::new());
-        for item in chunk {
-            let shard = self.shards.of_user(item.user_id);
+        for mut item in chunk {
+            let shard = self.shards.of(&mut item);
             let mut queue = |entry: Entry| {
                 let bytes = entry.bytes();
                 too_large.extend(outbox.push(shard, entry, bytes, now).err());
@@ -199,7 +201,8 @@ impl Lane {
 
     /// Makes one call and takes in its answer.
     async fn send(&mut self) {
-        let call = self.outbox.take(self.now());
+        let mut call = self.outbox.take(self.now());
+        seal(call.items.iter_mut().map(|pending| &mut pending.item));
         self.count_attempt(&call);
         let answer = tokio::select! {
             answer = put(&self.shared.client, &self.stream_name, &call, self.delivery.call_timeout) => answer,
@@ -364,6 +367,10 @@ fn tell(acked: &UnboundedSender<Acked>, stream: Stream, entry: &Entry, place: &P
         let Content::Event(planned) = content else {
             continue;
         };
+        if planned.late {
+            // It was old when it was sent, which is no fault of whoever reads it.
+            continue;
+        }
         let occurred_at = planned.event.envelope.occurred_at;
         // Whoever measures may have stopped before the run did.
         let _ = acked.send(Acked {

@@ -1,6 +1,7 @@
 //! Where records go. A sink is a set of lanes; each takes chunks of records and settles every one of them.
 
 pub mod backoff;
+pub mod body;
 pub mod cost;
 pub mod entry;
 pub mod kinesis;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::{Minute, Stream, Timestamp};
+use itoa::Buffer;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
@@ -36,6 +38,8 @@ pub struct Item {
     pub json: Vec<u8>,
     /// What the books need of it.
     pub note: Note,
+    /// The hash of the partition key, once somebody needed it.
+    pub hash_key: Option<u128>,
 }
 
 /// What is kept of a record until it is settled.
@@ -57,8 +61,9 @@ impl Item {
     /// A record, with as much of it as was kept.
     #[must_use]
     pub fn new(record: Record) -> Self {
-        let content = &record.content;
-        let beside = size_of::<Pending<Entry>>() + content.as_ref().map_or(0, |_| size_of::<Content>());
+        // What is kept of an event has its texts and lines, which are about as long as its JSON.
+        let kept = record.content.as_ref().map_or(0, |_| size_of::<Content>() + record.json.len());
+        let beside = size_of::<Pending<Entry>>() + kept;
         let bytes = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
         Self {
             stream: record.stream,
@@ -71,7 +76,16 @@ impl Item {
                 content: record.content,
             },
             json: record.json,
+            hash_key: None,
         }
+    }
+
+    /// Its place among the hash keys of its stream.
+    pub fn hash_key(&mut self) -> u128 {
+        let user_id = self.user_id;
+        *self
+            .hash_key
+            .get_or_insert_with(|| kpl::hash_key(Buffer::new().format(user_id)))
     }
 }
 
@@ -156,20 +170,20 @@ pub enum Route {
 }
 
 impl Route {
-    /// The lane of a shopper's records on a stream.
+    /// The lane of a record: that of its shopper and stream.
     #[must_use]
-    pub fn lane(&self, stream: Stream, user_id: u64) -> usize {
+    pub fn lane(&self, item: &mut Item) -> usize {
         match self {
             Self::Single => 0,
             Self::Workers { workers, shards } => {
-                let shards = &shards[stream as usize];
+                let shards = &shards[item.stream as usize];
                 let worker = if shards.len() >= *workers {
-                    shards.of_user(user_id)
+                    shards.of(item)
                 } else {
                     // Fibonacci hashing: neighbouring ids part.
-                    usize::try_from(user_id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32).unwrap_or(0)
+                    usize::try_from(item.user_id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32).unwrap_or(0)
                 } % workers;
-                worker * Stream::ALL.len() + stream as usize
+                worker * Stream::ALL.len() + item.stream as usize
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Packs records into aggregates, one open for each shard. No clock, no I/O.
 
-use std::fmt::Write;
 use std::time::Duration;
 
+use itoa::Buffer;
 use kpl::{Aggregator, hash_key};
 
 use super::entry::Entry;
@@ -13,16 +13,21 @@ use super::{Item, Note};
 pub struct Packer {
     max_bytes: usize,
     linger: Duration,
-    open: Vec<Option<Open>>,
-    /// The partition key of the record at hand.
-    key: String,
+    slots: Vec<Slot>,
 }
 
+/// The place for a shard's aggregate. Its buffers serve one after the other.
 #[derive(Debug, Default)]
-struct Open {
+struct Slot {
     aggregate: Aggregator,
+    open: Option<Open>,
+}
+
+/// What an aggregate holds.
+#[derive(Debug)]
+struct Open {
     user_id: u64,
-    first: Option<Note>,
+    first: Note,
     others: Vec<Note>,
     since: Duration,
 }
@@ -34,8 +39,7 @@ impl Packer {
         let mut packer = Self {
             max_bytes,
             linger,
-            open: Vec::new(),
-            key: String::new(),
+            slots: Vec::new(),
         };
         packer.serve(shards);
         packer
@@ -44,48 +48,39 @@ impl Packer {
     /// Packs for this many shards from now on. Only when nothing is open.
     pub fn serve(&mut self, shards: usize) {
         debug_assert!(self.is_empty());
-        self.open = (0..shards.max(1)).map(|_| None).collect();
+        self.slots.resize_with(shards.max(1), Slot::default);
     }
 
     /// Whether nothing is open.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.open.iter().all(Option::is_none)
+        self.slots.iter().all(|slot| slot.open.is_none())
     }
 
     /// Adds a record to the aggregate of its shard, and hands out the one that it doesn't fit into any more. A record that
     /// is too large for any aggregate comes out by itself.
     pub fn push(&mut self, shard: usize, item: Item, now: Duration, mut out: impl FnMut(Entry)) {
-        self.key.clear();
-        // Writing to a String can't fail.
-        let _ = write!(self.key, "{}", item.user_id);
-        let slot = &mut self.open[shard];
-        if let Some(open) = slot
-            && open.aggregate.size_with(&self.key, None, &item.json) > self.max_bytes
-        {
-            out(slot.take().unwrap_or_default().close());
+        let mut digits = Buffer::new();
+        let key = digits.format(item.user_id);
+        let slot = &mut self.slots[shard];
+        if slot.aggregate.fits(key, None, &item.json, self.max_bytes) {
+            return slot.add(key, item, now);
         }
-        let open = slot.get_or_insert_with(|| Open {
-            user_id: item.user_id,
-            since: now,
-            ..Open::default()
-        });
-        if open.first.is_none() && open.aggregate.size_with(&self.key, None, &item.json) > self.max_bytes {
-            *slot = None;
-            return out(Entry::plain(item));
+        if let Some(open) = slot.open.take() {
+            out(slot.close(open));
         }
-        open.aggregate.add(&self.key, None, &item.json);
-        match open.first {
-            None => open.first = Some(item.note),
-            Some(_) => open.others.push(item.note),
+        if slot.aggregate.fits(key, None, &item.json, self.max_bytes) {
+            slot.add(key, item, now);
+        } else {
+            out(Entry::plain(item));
         }
     }
 
     /// Hands out the aggregates that have been open for long enough, or all. Each comes with its shard.
     pub fn close(&mut self, now: Duration, all: bool, mut out: impl FnMut(usize, Entry)) {
-        for (shard, slot) in self.open.iter_mut().enumerate() {
-            if let Some(open) = slot.take_if(|open| all || open.since + self.linger <= now) {
-                out(shard, open.close());
+        for (shard, slot) in self.slots.iter_mut().enumerate() {
+            if let Some(open) = slot.open.take_if(|open| all || open.since + self.linger <= now) {
+                out(shard, slot.close(open));
             }
         }
     }
@@ -93,25 +88,39 @@ impl Packer {
     /// When the next aggregate has been open for long enough.
     #[must_use]
     pub fn due(&self) -> Option<Duration> {
-        let open = self.open.iter().flatten();
+        let open = self.slots.iter().filter_map(|slot| slot.open.as_ref());
         open.map(|open| open.since + self.linger).min()
     }
 
-    /// Gives up what is open.
+    /// Gives up what is open. Nothing is packed after that.
     pub fn give_up(&mut self) -> Vec<Note> {
-        let open = self.open.iter_mut().filter_map(Option::take);
-        open.flat_map(|open| open.first.into_iter().chain(open.others))
+        let open = self.slots.iter_mut().filter_map(|slot| slot.open.take());
+        open.flat_map(|open| std::iter::once(open.first).chain(open.others))
             .collect()
     }
 }
 
-impl Open {
-    fn close(mut self) -> Entry {
-        let first = self.first.take().expect("an open aggregate holds a record");
-        let data = self.aggregate.finish();
+impl Slot {
+    fn add(&mut self, key: &str, item: Item, now: Duration) {
+        self.aggregate.add(key, None, &item.json);
+        match &mut self.open {
+            Some(open) => open.others.push(item.note),
+            None => {
+                self.open = Some(Open {
+                    user_id: item.user_id,
+                    first: item.note,
+                    others: Vec::new(),
+                    since: now,
+                });
+            }
+        }
+    }
+
+    fn close(&mut self, open: Open) -> Entry {
+        let data = self.aggregate.finish_unsealed();
         // The first record's own place is on the shard that all of them are for.
-        let hash_key = hash_key(&self.user_id.to_string());
-        Entry::aggregate(self.user_id, hash_key, data, first, self.others)
+        let hash_key = hash_key(Buffer::new().format(open.user_id));
+        Entry::aggregate(open.user_id, hash_key, data, open.first, open.others)
     }
 }
 
@@ -122,6 +131,7 @@ mod tests {
 
     use super::*;
     use crate::sink::Kind;
+    use crate::sink::entry::seal;
 
     fn item(n: usize, bytes: usize) -> Item {
         Item {
@@ -135,6 +145,7 @@ mod tests {
                 memory_bytes: 0,
                 content: None,
             },
+            hash_key: None,
         }
     }
 
@@ -156,6 +167,9 @@ mod tests {
                 let expected: Vec<u128> = (0..).zip(&records).filter(|(_, (of, _))| *of == shard).map(|(n, _)| n).collect();
                 prop_assert_eq!(sent, expected);
                 for entry in entries {
+                    let (mut entry, bytes) = (entry.clone(), entry.bytes());
+                    seal(std::iter::once(&mut entry));
+                    prop_assert_eq!(entry.bytes(), bytes);
                     let held = kpl::decode(&entry.data).unwrap().unwrap();
                     prop_assert!(entry.data.len() <= 400);
                     prop_assert_eq!(held.len() as u64, entry.records());

@@ -8,10 +8,10 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::put_records::{PutRecordsError, PutRecordsOutput};
-use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use bytes::Bytes;
 use tokio::time::timeout;
 
+use super::body::body;
 use super::entry::Entry;
 use super::outbox::{Answer, Call};
 
@@ -48,11 +48,19 @@ pub async fn put(
     call: &Call<Entry>,
     call_timeout: Duration,
 ) -> Answer<Place> {
-    let entries = call.items.iter().map(|pending| entry(&pending.item)).collect();
+    let body = Bytes::from(body(stream_name, call.items.iter().map(|pending| &pending.item)));
     let sending = client
         .put_records()
         .stream_name(stream_name)
-        .set_records(Some(entries))
+        // The body that holds them takes the place of the SDK's, and is then signed.
+        .set_records(Some(Vec::new()))
+        .customize()
+        .mutate_request(move |request| {
+            request
+                .headers_mut()
+                .insert("content-length", body.len().to_string());
+            *request.body_mut() = body.clone().into();
+        })
         .send();
     match timeout(call_timeout, sending).await {
         Err(_) => Answer::Lost {
@@ -61,16 +69,6 @@ pub async fn put(
         Ok(Ok(output)) => Answer::Each(results(output)),
         Ok(Err(error)) => refusal(&error),
     }
-}
-
-fn entry(entry: &Entry) -> PutRecordsRequestEntry {
-    PutRecordsRequestEntry::builder()
-        .partition_key(entry.user_id.to_string())
-        .set_explicit_hash_key(entry.hash_key.map(|key| key.to_string()))
-        // Shared, not copied: another attempt may need it.
-        .data(Blob::from_maybe_shared(entry.data.clone()))
-        .build()
-        .expect("both required fields are set")
 }
 
 /// A 200 is not success: each entry has its own result.

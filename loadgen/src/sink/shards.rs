@@ -7,8 +7,10 @@ use std::time::Duration;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_kinesis::types::Shard;
-use kpl::{ShardMap, hash_key};
+use kpl::ShardMap;
 use tokio::time::timeout;
+
+use super::Item;
 
 /// How long listing may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -41,14 +43,14 @@ impl Shards {
         self.ids().any(|id| id == shard_id)
     }
 
-    /// The number of the shard that a shopper's records come to.
+    /// The number of the shard that a record comes to.
     #[must_use]
-    pub fn of_user(&self, user_id: u64) -> usize {
+    pub fn of(&self, item: &mut Item) -> usize {
         if self.len() < 2 {
             return 0;
         }
         // A list with a gap is one that was read in the middle of a resharding.
-        self.0.shard_of(hash_key(&user_id.to_string())).unwrap_or(0)
+        self.0.shard_of(item.hash_key()).unwrap_or(0)
     }
 
     /// Asks the service.
