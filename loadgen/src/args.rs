@@ -12,13 +12,17 @@ use clap_complete::Shell;
 use events::{EventType, Timestamp};
 
 use crate::generator::Mix;
-use crate::profile::{NAMED, PRODUCTS, RATES, USERS};
+use crate::profile::{MAX_ANOMALY_RATE, MAX_FAULT_RATE, NAMED, PRODUCTS, RATES, USERS};
 use crate::replay::Speed;
-use crate::threshold::Threshold;
+use crate::threshold::{Threshold, metrics};
 
-const THRESHOLD: &str = "Exit with 1 unless this holds, such as 'p99<250ms', 'error_rate<1%' or 'achieved_rate>=490'; repeatable. \
-    Metrics: p50, p90, p99, p99.9, max (latency), the same after lateness_ and freshness_, error_rate, retry_rate, \
-    achieved_rate. With one for error_rate, failed events are no failure by themselves";
+fn threshold_help() -> String {
+    format!(
+        "Exit with 1 unless this holds, such as 'p99<250ms', 'error_rate<1%' or 'achieved_rate>=490'; repeatable. Metrics: {}. \
+         With one for error_rate, failed events are no failure by themselves",
+        metrics()
+    )
+}
 
 /// A load generator for Kinesis that accounts for every event.
 #[derive(Debug, Parser)]
@@ -32,7 +36,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Sends the events of a shop at a steady rate and reports what became of each.
+    /// Sends the events of a shop, as its profile says, and reports what became of each.
     Run(RunArgs),
     /// Sends recorded events again, or writes them into the archive.
     Replay(ReplayArgs),
@@ -85,7 +89,8 @@ pub struct RunArgs {
     #[command(flatten)]
     pub shop: ShopArgs,
 
-    /// Print the profile with all flags applied, as a TOML file that --profile takes, and do nothing else.
+    /// Print the profile with its flags applied, as a TOML file that --profile takes, and do nothing else. Seed, start,
+    /// duration and number of events are the run's, not the profile's.
     #[arg(long)]
     pub print_config: bool,
 
@@ -107,20 +112,20 @@ pub struct RunArgs {
     pub start: Option<Timestamp>,
 
     /// Purchases that are anomalous: high value or quantity, velocity bursts, card testing, country hopping. Which ones
-    /// they are stands in the ledger only.
-    #[arg(long, value_name = "SHARE", value_parser = share)]
+    /// they are stands in the ledger only; at most 20%.
+    #[arg(long, value_name = "SHARE", value_parser = anomaly_share)]
     pub anomaly_rate: Option<f64>,
 
-    /// Records that break a rule of the contract.
-    #[arg(long, value_name = "SHARE", value_parser = share)]
+    /// Records that break a rule of the contract; at most 50%.
+    #[arg(long, value_name = "SHARE", value_parser = fault_share)]
     pub bad_event_rate: Option<f64>,
 
-    /// Events that are sent twice, as trackers do.
-    #[arg(long, value_name = "SHARE", value_parser = share)]
+    /// Events that are sent twice, as trackers do; at most 50%.
+    #[arg(long, value_name = "SHARE", value_parser = fault_share)]
     pub duplicate_rate: Option<f64>,
 
-    /// Visits whose events come 1 to 128 minutes after they happened.
-    #[arg(long, value_name = "SHARE", value_parser = share)]
+    /// Visits whose events come 1 to 128 minutes after they happened; at most 50%.
+    #[arg(long, value_name = "SHARE", value_parser = fault_share)]
     pub late_rate: Option<f64>,
 
     /// Where and how the events go.
@@ -148,7 +153,7 @@ pub struct ReplayArgs {
     pub to: ReplayTo,
 
     /// With --to archive: a local folder, laid out like the bucket, instead of the bucket of the stage.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "stage")]
     pub dir: Option<PathBuf>,
 
     /// Where and how the events go.
@@ -168,9 +173,9 @@ pub enum ReplayTo {
 /// Flags of whatever delivers events.
 #[derive(Args, Clone, Debug)]
 pub struct DeliveryArgs {
-    /// Lanes of sending side by side. A shopper's events stay in one lane, in order.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub workers: u16,
+    /// Lanes of sending side by side. A shopper's events stay in one lane, in order. Default: 4.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: Option<u16>,
 
     /// Which deployment to send to: the streams are globalmart-STAGE-product-views, -cart-events and -transactions.
     #[arg(long, value_name = "NAME", default_value = "dev", value_parser = stage)]
@@ -197,7 +202,7 @@ pub struct DeliveryArgs {
     pub summary_file: Option<PathBuf>,
 
     /// What the run must keep to.
-    #[arg(long, value_name = "BOUND", help = THRESHOLD)]
+    #[arg(long, value_name = "BOUND", help = threshold_help())]
     pub threshold: Vec<Threshold>,
 
     /// The form of the report.
@@ -382,16 +387,27 @@ impl FromStr for SinkArg {
     }
 }
 
+fn anomaly_share(text: &str) -> Result<f64, String> {
+    share_up_to(text, MAX_ANOMALY_RATE)
+}
+
+fn fault_share(text: &str) -> Result<f64, String> {
+    share_up_to(text, MAX_FAULT_RATE)
+}
+
 /// A share of a whole: 2% or 0.02.
-fn share(text: &str) -> Result<f64, String> {
+fn share_up_to(text: &str, most: f64) -> Result<f64, String> {
     let (number, parts) = match text.strip_suffix('%') {
         Some(percent) => (percent.trim_end(), 100.0),
         None => (text, 1.0),
     };
     let share = number.parse::<f64>().map(|number| number / parts).ok();
-    share
-        .filter(|share| (0.0..=1.0).contains(share))
-        .ok_or_else(|| "a share is a percentage such as 2%, or a number from 0 to 1 such as 0.02".to_owned())
+    share.filter(|share| (0.0..=most).contains(share)).ok_or_else(|| {
+        format!(
+            "a share of at most {}% is a percentage such as 2%, or a number from 0 to {most} such as 0.02",
+            most * 100.0
+        )
+    })
 }
 
 /// An event type by its name on the wire.
@@ -486,14 +502,20 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_percentages_or_numbers_up_to_1() {
-        assert_eq!(share("2%"), Ok(0.02));
-        assert_eq!(share("0.5 %"), Ok(0.005));
-        assert_eq!(share("0.02"), Ok(0.02));
-        assert_eq!(share("0"), Ok(0.0));
-        for text in ["", "2", "-1%", "101%", "NaN", "%"] {
-            assert!(share(text).is_err(), "{text}");
+    fn shares_are_percentages_or_numbers_up_to_a_limit() {
+        assert_eq!(anomaly_share("2%"), Ok(0.02));
+        assert_eq!(anomaly_share("0.5 %"), Ok(0.005));
+        assert_eq!(anomaly_share("0.02"), Ok(0.02));
+        assert_eq!(anomaly_share("0"), Ok(0.0));
+        assert_eq!((anomaly_share("20%"), fault_share("50%")), (Ok(0.2), Ok(0.5)));
+        for text in ["", "2", "-1%", "20.1%", "NaN", "%"] {
+            assert!(anomaly_share(text).is_err(), "{text}");
         }
+        let error = fault_share("51%").unwrap_err();
+        assert!(
+            error.contains("at most 50%") && error.contains("from 0 to 0.5"),
+            "{error}"
+        );
     }
 
     #[test]

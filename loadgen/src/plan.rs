@@ -14,6 +14,9 @@ use crate::replay::Recording;
 use crate::sink::{AGGREGATE_BYTES, Delivery};
 use crate::threshold::Threshold;
 
+/// Lanes for each stream, unless told otherwise.
+const WORKERS: usize = 4;
+
 /// A run that can be started.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -138,7 +141,7 @@ impl Plan {
             began_at: now,
             stage: args.stage.clone(),
             sink: args.sink.clone(),
-            workers: usize::from(args.workers),
+            workers: args.workers.map_or(WORKERS, usize::from),
             delivery: Delivery {
                 aggregate_bytes: args.aggregate.then_some(AGGREGATE_BYTES),
                 ..Delivery::default()
@@ -279,7 +282,6 @@ mod tests {
     fn what_makes_no_run_is_wrong_usage() {
         for flags in [
             "--start 1969-12-31T23:59:59Z",
-            "--anomaly-rate 50%",
             "--profile nowhere.toml",
             "--ledger /nowhere/at/all/ledger.json",
             "--ledger /",

@@ -27,9 +27,9 @@ pub const USERS: std::ops::RangeInclusive<u64> = 10_000..=10_000_000;
 /// How many products there may be.
 pub const PRODUCTS: std::ops::RangeInclusive<u64> = 1_000..=250_000;
 /// More anomalies than this would be what is normal.
-const MAX_ANOMALY_RATE: f64 = 0.2;
+pub const MAX_ANOMALY_RATE: f64 = 0.2;
 /// Most records are to be good ones.
-const MAX_FAULT_RATE: f64 = 0.5;
+pub const MAX_FAULT_RATE: f64 = 0.5;
 const MAX_MULTIPLE: f64 = 1_000.0;
 
 /// What a shop and its traffic are like.
@@ -199,6 +199,16 @@ impl Profile {
                 )));
             }
         }
+        if !self.stages.is_empty()
+            && self
+                .stages
+                .iter()
+                .all(|stage| stage.from == 0.0 && stage.to == 0.0)
+        {
+            return Err(wrong(
+                "stages are all 0: no event would ever be due, let one begin or end above 0".to_owned(),
+            ));
+        }
         match (self.traffic.mix, self.traffic.funnel) {
             (Some(mix), None) => Ok(Traffic::Mix(mix)),
             (None, Some(funnel)) => funnel
@@ -317,6 +327,12 @@ mod tests {
             to: 1.0,
         };
         assert!(message(&|p| p.stages = vec![stage]).contains("stage 1: from -1 to 1"));
+        let nothing = StageShape {
+            from: 0.0,
+            to: 0.0,
+            ..stage
+        };
+        assert!(message(&|p| p.stages = vec![nothing, nothing]).contains("stages are all 0"));
         assert!(message(&|p| (p.stages, p.traffic.calendar) = (vec![stage], true)).contains("leave one out"));
 
         let mut crowded = Profile::load("realistic").unwrap();

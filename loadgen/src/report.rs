@@ -107,6 +107,8 @@ pub struct Quantiles {
     pub p50: f64,
     /// Nine of ten are at most this.
     pub p90: f64,
+    /// 95 of 100 are at most this.
+    pub p95: f64,
     /// 99 of 100 are at most this.
     pub p99: f64,
     /// 999 of 1,000 are at most this.
@@ -132,6 +134,7 @@ impl Quantiles {
         Self {
             p50: at(0.5),
             p90: at(0.9),
+            p95: at(0.95),
             p99: at(0.99),
             p999: at(0.999),
             max: histogram.max() as f64 / 1_000.0,

@@ -143,7 +143,7 @@ pub async fn run(plan: &Plan, source: impl Source, host: Host) -> Result<Report,
     }
 }
 
-/// Prints the bad lines of a recording and the report, and writes the summary file. The report goes to the standard error if
+/// Writes the summary file and prints the bad lines of a recording and the report. The report goes to the standard error if
 /// the events have taken the standard output; in JSON it goes there alone.
 fn tell(
     plan: &Plan,
@@ -156,6 +156,11 @@ fn tell(
         Output::Human => report.to_table(),
         Output::Json => report.to_json(),
     };
+    // First the file: it is there even if nobody can be told.
+    let summary = plan
+        .summary_file
+        .as_ref()
+        .map_or(Ok(()), |path| write_summary(path, &report.to_json()));
     if let Some(bad_lines) = report.recording.as_ref().and_then(Replayed::told)
         && (stdout.is_some() || plan.output == Output::Human)
     {
@@ -164,9 +169,7 @@ fn tell(
     if cause != Some(&Cause::PipeClosed) {
         print(&mut stdout.unwrap_or(stderr), &text)?;
     }
-    plan.summary_file
-        .as_ref()
-        .map_or(Ok(()), |path| write_summary(path, &report.to_json()))
+    summary
 }
 
 /// A sink that can work.

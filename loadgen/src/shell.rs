@@ -183,9 +183,6 @@ async fn into_archive(
     let done = archive::write(source, writer, &mut interrupts).await?;
     let tally = tally.lock().clone();
     let file = replay::file_name(&args.file);
-    if let Some(bad_lines) = tally.rejected.told(&file) {
-        print(&mut io::stderr(), &bad_lines)?;
-    }
     let report = ArchiveReport::new(
         &file,
         archive,
@@ -193,14 +190,20 @@ async fn into_archive(
         started.elapsed(),
         tally.rejected.clone(),
     );
+    // First the file: it is there even if nobody can be told.
+    let summary = match &args.delivery.summary_file {
+        Some(path) => write_summary(path, &report.to_json()),
+        None => Ok(()),
+    };
+    if let Some(bad_lines) = tally.rejected.told(&file) {
+        print(&mut io::stderr(), &bad_lines)?;
+    }
     let text = match args.delivery.output {
         Output::Human => report.to_table(),
         Output::Json => report.to_json(),
     };
     print(&mut io::stdout(), &text)?;
-    if let Some(path) = &args.delivery.summary_file {
-        write_summary(path, &report.to_json())?;
-    }
+    summary?;
     tally.check_end(&file)?;
     if done.interrupted {
         return Err(Failure::Interrupted);

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use self::judge::{Measures, judge};
+pub(crate) use self::read::metrics;
 
 /// A bound for one number of the report. Its text reads back as itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,6 +54,8 @@ pub enum Quantile {
     P50,
     /// Nine of ten are at most this.
     P90,
+    /// 95 of 100 are at most this.
+    P95,
     /// 99 of 100 are at most this.
     P99,
     /// 999 of 1,000 are at most this.
@@ -116,12 +119,13 @@ impl Outcome {
 }
 
 impl Quantile {
-    const ALL: &[Self] = &[Self::P50, Self::P90, Self::P99, Self::P999, Self::Max];
+    const ALL: &[Self] = &[Self::P50, Self::P90, Self::P95, Self::P99, Self::P999, Self::Max];
 
     const fn name(self) -> &'static str {
         match self {
             Self::P50 => "p50",
             Self::P90 => "p90",
+            Self::P95 => "p95",
             Self::P99 => "p99",
             Self::P999 => "p99.9",
             Self::Max => "max",

@@ -77,8 +77,8 @@ impl Report {
         }
         let quantiles = |of: &Quantiles| {
             format!(
-                "p50 {:.1}  p90 {:.1}  p99 {:.1}  p99.9 {:.1}  max {:.1} ms",
-                of.p50, of.p90, of.p99, of.p999, of.max
+                "p50 {:.1}  p90 {:.1}  p95 {:.1}  p99 {:.1}  p99.9 {:.1}  max {:.1} ms",
+                of.p50, of.p90, of.p95, of.p99, of.p999, of.max
             )
         };
         row("start lateness", quantiles(&self.start_lateness_ms));

@@ -60,6 +60,12 @@ impl Target for Lines {
     }
 }
 
+/// Where a stream's lines go in a folder.
+#[must_use]
+pub fn stream_file(folder: &Path, stream: Stream) -> PathBuf {
+    folder.join(format!("{stream}.jsonl"))
+}
+
 /// A file a stream, in one folder.
 #[derive(Debug)]
 pub struct Files {
@@ -74,11 +80,7 @@ impl Files {
             std::fs::create_dir_all(folder)?;
             Stream::ALL
                 .iter()
-                .map(|stream| {
-                    Ok(BufWriter::new(File::create(
-                        folder.join(format!("{stream}.jsonl")),
-                    )?))
-                })
+                .map(|stream| Ok(BufWriter::new(File::create(stream_file(folder, *stream))?)))
                 .collect()
         };
         let files = create().map_err(|error| {

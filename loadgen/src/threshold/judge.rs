@@ -100,6 +100,7 @@ impl Quantile {
         match self {
             Self::P50 => times.p50,
             Self::P90 => times.p90,
+            Self::P95 => times.p95,
             Self::P99 => times.p99,
             Self::P999 => times.p999,
             Self::Max => times.max,

@@ -5,8 +5,18 @@ use std::str::FromStr;
 use super::{Metric, Operator, Quantile, Threshold, Time, Unit};
 
 const FORM: &str = "a threshold is a metric, a comparison and a limit, such as p99<250ms, error_rate<1% or achieved_rate>=500";
-const METRICS: &str = "p50, p90, p99, p99.9 and max (latency), the same after lateness_ and freshness_, error_rate, retry_rate, \
-                       achieved_rate";
+
+/// The metrics that there are, for people.
+pub(crate) fn metrics() -> String {
+    let quantiles: Vec<&str> = Quantile::ALL.iter().map(|quantile| quantile.name()).collect();
+    format!(
+        "{} (latency), the same after lateness_ and freshness_, {}, {}, {}",
+        quantiles.join(", "),
+        Metric::ErrorRate,
+        Metric::RetryRate,
+        Metric::AchievedRate
+    )
+}
 
 impl FromStr for Threshold {
     type Err = String;
@@ -50,7 +60,7 @@ impl FromStr for Metric {
                 .iter()
                 .copied()
                 .find(|known| known.name() == quantile)
-                .ok_or_else(|| format!("there is no metric `{text}`; there are {METRICS}")),
+                .ok_or_else(|| format!("there is no metric `{text}`; there are {}", metrics())),
         }
         .map(|quantile| Self::Time(time, quantile))
     }

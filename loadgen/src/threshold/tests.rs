@@ -18,6 +18,7 @@ fn measures() -> Measures {
         latency_ms: Quantiles {
             p50: 12.5,
             p90: 80.0,
+            p95: 140.0,
             p99: 312.4,
             p999: 900.0,
             max: 1_250.0,
@@ -25,6 +26,7 @@ fn measures() -> Measures {
         lateness_ms: Some(Quantiles {
             p50: 0.02,
             p90: 0.4,
+            p95: 0.6,
             p99: 0.9,
             p999: 1.1,
             max: 3.0,
@@ -50,6 +52,14 @@ fn check(text: &str, measures: &Measures, value: Option<f64>, ok: bool, finding:
 fn every_metric_is_judged_in_its_own_unit() {
     let run = measures();
     check("p99<250ms", &run, Some(312.4), false, "p99 is 312.4 ms");
+    check("p95<200ms", &run, Some(140.0), true, "p95 is 140 ms");
+    check(
+        "lateness_p95<0.5ms",
+        &run,
+        Some(0.6),
+        false,
+        "lateness_p95 is 0.6 ms",
+    );
     check("p99 < 1 s", &run, Some(0.3124), true, "p99 is 0.3124 s");
     check("p999<=900ms", &run, Some(900.0), true, "p99.9 is 900 ms");
     check("max<1.25s", &run, Some(1.25), false, "max is 1.25 s");
@@ -129,7 +139,18 @@ fn what_has_no_value_is_broken_and_says_why() {
         false,
         "no transaction was acknowledged",
     );
-    let quick = Quantiles { p99: 800.0, ..none };
+    let quick = Quantiles {
+        p95: 700.0,
+        p99: 800.0,
+        ..none
+    };
+    check(
+        "freshness_p95<1s",
+        &seen(quick, 0),
+        Some(0.7),
+        true,
+        "freshness_p95 is 0.7 s",
+    );
     check(
         "freshness_p99<1s",
         &seen(quick, 0),
@@ -173,7 +194,10 @@ fn a_wrong_threshold_is_told_with_what_is_allowed() {
         ("", "such as p99<250ms"),
         ("p99", "such as p99<250ms"),
         ("<250ms", "such as p99<250ms"),
-        ("p95<250ms", "there is no metric `p95`; there are p50, p90"),
+        (
+            "p75<250ms",
+            "there is no metric `p75`; there are p50, p90, p95, p99, p99.9, max (latency)",
+        ),
         ("lateness_p1<1ms", "there is no metric `lateness_p1`"),
         ("lateness_lateness_p50<1ms", "there is no metric"),
         ("lateness_error_rate<1%", "there is no metric"),

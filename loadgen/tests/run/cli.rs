@@ -110,7 +110,9 @@ fn the_json_report_has_its_fields() {
     );
     assert_eq!(
         keys(&report["latency_ms"]),
-        ["p50", "p90", "p99", "p999", "max"].map(str::to_owned).into()
+        ["p50", "p90", "p95", "p99", "p999", "max"]
+            .map(str::to_owned)
+            .into()
     );
     assert_eq!(
         (&report["schema_version"], &report["seed"], &report["sink"]),
@@ -133,6 +135,7 @@ fn the_human_report_names_target_and_achieved_rate() {
         "achieved rate",
         "acknowledged",
         "1,500",
+        "p95",
         "p99.9",
     ] {
         assert!(table.contains(part), "{table}");
@@ -147,6 +150,10 @@ fn wrong_usage_is_exit_code_2_with_what_is_allowed() {
         ("--products 250001", "1000..=250000"),
         ("--mix 70/15/15", "at most 7 % transactions"),
         ("--mix 60/30/11", "sum to 100"),
+        ("--anomaly-rate 21%", "a share of at most 20% is"),
+        ("--bad-event-rate 51%", "a share of at most 50% is"),
+        ("--duplicate-rate 0.6", "a share of at most 50% is"),
+        ("--late-rate 1", "a share of at most 50% is"),
         ("--duration 60", "such as 60s"),
         ("--start yesterday", "2026-11-22T17:30:00.000Z"),
         ("--start 2999-01-01T00:00:00Z", "more than 5 minutes ahead"),
@@ -162,7 +169,7 @@ fn wrong_usage_is_exit_code_2_with_what_is_allowed() {
             "--sink null --summary-file one.json --ledger one.json",
             "name two",
         ),
-        ("--threshold p95<1ms", "p50, p90, p99, p99.9 and max"),
+        ("--threshold p75<1ms", "p50, p90, p95, p99, p99.9, max"),
         ("--threshold p99<250", "us, ms and s"),
         ("--threshold error_rate<5", "a percentage such as 1%"),
         ("--tempo 5", "--tempo"),
@@ -304,7 +311,7 @@ async fn a_second_ctrl_c_quits_at_once() {
 #[test]
 fn broken_thresholds_end_a_run_with_a_line_each_after_its_report() {
     let flags = "--sink null --events 1000 --rate 100000";
-    let kept = "--threshold error_rate<=0% --threshold max<10000s";
+    let kept = "--threshold error_rate<=0% --threshold p95<10000s";
     let broken = "--threshold achieved_rate>=1000000 --threshold freshness_p99<30s";
     let output = output(&format!("{flags} --output json {kept} {broken}"));
     assert_eq!(output.status.code(), Some(1));
@@ -323,7 +330,7 @@ fn broken_thresholds_end_a_run_with_a_line_each_after_its_report() {
         ok,
         [
             ("error_rate<=0%", true),
-            ("max<10000s", true),
+            ("p95<10000s", true),
             ("achieved_rate>=1000000", false),
             ("freshness_p99<30s", false)
         ]
@@ -374,6 +381,51 @@ fn the_summary_file_is_the_json_report_whatever_the_output() {
         1,
         "nothing is left over"
     );
+}
+
+#[test]
+fn a_report_that_cannot_be_printed_is_in_the_summary_file_all_the_same() {
+    let folder = Folder::new("summary-full");
+    let path = folder.path("summary.json");
+    let flags = format!(
+        "--sink null --events 10 --rate 100000 --summary-file {}",
+        path.display()
+    );
+    let output = loadgen(&flags)
+        .stdout(std::fs::File::create("/dev/full").unwrap())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("cannot write the report"), "{message}");
+    let summary: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(summary["acknowledged"], 10);
+}
+
+#[test]
+fn the_help_says_what_is_allowed_and_what_is_the_runs_own() {
+    let help = |arguments: &str| {
+        let output = program(arguments).output().unwrap();
+        let words: Vec<&str> = text(&output.stdout).split_whitespace().collect();
+        words.join(" ")
+    };
+    let all = help("--help");
+    assert!(
+        !all.contains("steady rate") && all.contains("as its profile says"),
+        "{all}"
+    );
+    let run = help("run --help");
+    for part in [
+        "the profile with its flags applied",
+        "at most 20%",
+        "at most 50%",
+        "p50, p90, p95, p99, p99.9, max (latency)",
+    ] {
+        assert!(run.contains(part), "{part} is not in: {run}");
+    }
 }
 
 #[test]

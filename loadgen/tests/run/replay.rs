@@ -159,6 +159,16 @@ fn wrong_usage_is_told_before_anything_is_read() {
             format!("- {to_archive} --threshold p99<1s"),
             "--threshold is for --to stream",
         ),
+        (
+            format!("- {to_archive} --aggregate"),
+            "--aggregate is for --to stream",
+        ),
+        (
+            format!("- {to_archive} --workers 4"),
+            "--workers is for --to stream",
+        ),
+        (format!("- {to_archive} --yes"), "--yes is for --to stream"),
+        (format!("- {to_archive} --stage dev"), "cannot be used with"),
     ] {
         check_refused(&mut program(&format!("replay {flags}")), 2, &[part]);
     }
@@ -192,6 +202,29 @@ fn a_recording_is_sent_in_its_order_and_its_form_and_bad_lines_are_told() {
         (&report["seed"], &report["target_rate"]),
         (&Value::Null, &Value::Null)
     );
+}
+
+#[test]
+fn a_sink_that_would_replace_the_recording_is_refused() {
+    let folder = Folder::new("replay-onto-itself");
+    let (recording, _) = recording(&folder);
+    let own = folder.path("cart-events.jsonl");
+    std::fs::rename(recording, &own).unwrap();
+    let other_name = folder.path("other-name.jsonl");
+    std::fs::hard_link(&own, &other_name).unwrap();
+    let before = std::fs::read(&own).unwrap();
+    let sink = format!("--speed max --sink file:{}", folder.path(".").display());
+    let told = &["is the recording itself", "name another folder"];
+    for name in [&own, &other_name] {
+        check_refused(
+            &mut program(&format!("replay {} {sink}", name.display())),
+            2,
+            told,
+        );
+    }
+    let mut redirected = program(&format!("replay - {sink}"));
+    check_refused(redirected.stdin(std::fs::File::open(&own).unwrap()), 2, told);
+    assert_eq!(std::fs::read(&own).unwrap(), before);
 }
 
 #[test]
