@@ -242,7 +242,7 @@ fn the_records_of_a_seed_are_pinned() {
     };
     assert_eq!(
         digest(Config { faults, ..config() }),
-        "44826f6bfe4bd9087735bac4897bb2f48d4507016c4d02c2315c36177e0459e2"
+        "d10ed75b9d2399d3c767027660f656ab6b309599b038eddd78522fad9271e30b"
     );
 }
 

@@ -62,7 +62,10 @@ impl Item {
     #[must_use]
     pub fn new(record: Record) -> Self {
         // What is kept of an event has its texts and lines, which are about as long as its JSON.
-        let kept = record.content.as_ref().map_or(0, |_| size_of::<Content>() + record.json.len());
+        let kept = record
+            .content
+            .as_ref()
+            .map_or(0, |_| size_of::<Content>() + record.json.len());
         let beside = size_of::<Pending<Entry>>() + kept;
         let bytes = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
         Self {
