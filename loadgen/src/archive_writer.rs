@@ -11,7 +11,7 @@ use std::thread::available_parallelism;
 use events::{Event, MS_PER_HOUR, Stream, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
-use warehouse::{ArchivedEvent, EncodeError, EventFile, archive_key, encode};
+use warehouse::{ArchivedEvent, EncodeError, EventFile, archive_key, archive_prefix, encode};
 
 use crate::failure::Failure;
 use crate::store::{Store, blocking};
@@ -50,6 +50,8 @@ pub struct Written {
     pub objects: u64,
     /// Parquet.
     pub bytes: u64,
+    /// Objects of earlier writers that were removed.
+    pub removed: u64,
     /// When the earliest event happened.
     pub first: Option<Timestamp>,
     /// When the latest event happened.
@@ -107,8 +109,10 @@ impl ArchiveWriter {
         if self.open_rows >= self.max_open_rows {
             self.close_earliest_hour().await?;
         }
-        let hour = arrived_at.as_ms().div_euclid(MS_PER_HOUR);
-        let rows = self.open.entry((hour, event.stream())).or_default();
+        let rows = self
+            .open
+            .entry((hour_of(arrived_at), event.stream()))
+            .or_default();
         rows.push(Row {
             event,
             arrived_at,
@@ -121,13 +125,40 @@ impl ArchiveWriter {
 
     /// Writes what is left and waits until all of it is there.
     pub async fn finish(mut self) -> Result<Written, Failure> {
+        self.write_rest().await?;
+        Ok(self.written)
+    }
+
+    /// Finishes, and then removes what earlier writers of the same source left in the hours from `from` to `to`, exclusive,
+    /// and this one did not replace.
+    pub async fn finish_alone(mut self, from: Timestamp, to: Timestamp) -> Result<Written, Failure> {
+        self.write_rest().await?;
+        let parts = Arc::new(std::mem::take(&mut self.parts));
+        let end = to.plus_ms(MS_PER_HOUR - 1);
+        for &stream in Stream::ALL {
+            // A key without a name sorts before all others of its hour.
+            let [after, before] = [from, end].map(|time| archive_key(stream, time, "", ""));
+            let (parts, source) = (Arc::clone(&parts), Arc::clone(&self.source));
+            let is_left_over = move |key: &str| {
+                place_of(key, &source).is_some_and(|(hour, part)| {
+                    part >= parts.get(&(hour, stream)).copied().unwrap_or_default()
+                })
+            };
+            let prefix = archive_prefix(stream);
+            let removed = self.store.remove(&prefix, &after, Some(&before), is_left_over);
+            self.written.removed += removed.await?;
+        }
+        Ok(self.written)
+    }
+
+    async fn write_rest(&mut self) -> Result<(), Failure> {
         while !self.open.is_empty() {
             self.close_earliest_hour().await?;
         }
         while let Some(put) = self.objects.join_next().await {
             self.written.add(&joined(put)?);
         }
-        Ok(self.written)
+        Ok(())
     }
 
     async fn close_earliest_hour(&mut self) -> Result<(), Failure> {
@@ -176,6 +207,23 @@ impl ArchiveWriter {
         }
         Ok(())
     }
+}
+
+fn hour_of(time: Timestamp) -> Hour {
+    time.as_ms().div_euclid(MS_PER_HOUR)
+}
+
+/// The hour and the part that an object's key names, if it is one of the source's.
+fn place_of(key: &str, source: &str) -> Option<(Hour, u32)> {
+    let (folder, name) = key.rsplit_once('/')?;
+    let part = name
+        .strip_prefix(source)?
+        .strip_prefix('-')?
+        .strip_suffix(".parquet")?;
+    let (folder, hour) = folder.rsplit_once("/hour=")?;
+    let (_, date) = folder.rsplit_once("/dt=")?;
+    let time = Timestamp::parse(&format!("{date}T{hour}:00:00Z")).ok()?;
+    Some((hour_of(time), part.parse().ok()?))
 }
 
 /// An object that was put.

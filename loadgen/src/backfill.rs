@@ -76,6 +76,8 @@ pub struct Summary {
     pub objects: u64,
     /// Parquet.
     pub bytes: u64,
+    /// Objects of an earlier, larger backfill of the same seed that were removed.
+    pub removed: u64,
     /// How long it took.
     pub elapsed_s: f64,
     /// Events written a second.
@@ -144,6 +146,7 @@ pub async fn backfill(plan: &Plan, store: Store, on_terminal: bool) -> Result<Su
         last_occurred_at: written.last,
         objects: written.objects,
         bytes: written.bytes,
+        removed: written.removed,
         elapsed_s: rounded(elapsed_s),
         rows_per_s: rounded(rows as f64 / elapsed_s.max(f64::EPSILON)),
     })
@@ -169,7 +172,7 @@ async fn write(
             yield_now().await;
         }
     }
-    Ok((writer.finish().await?, by_type))
+    Ok((writer.finish_alone(plan.from, plan.to).await?, by_type))
 }
 
 /// The events of the range, in the order of their arrival.
@@ -260,6 +263,7 @@ impl Summary {
         rows.extend([
             ("objects".to_owned(), grouped(self.objects)),
             ("bytes".to_owned(), grouped(self.bytes)),
+            ("removed".to_owned(), grouped(self.removed)),
             ("elapsed".to_owned(), format!("{:.2} s", self.elapsed_s)),
             ("rate".to_owned(), format!("{:.0} rows/s", self.rows_per_s)),
         ]);

@@ -84,7 +84,9 @@ async fn write(
     let mut removed = 0;
     for (table, rows) in sizes {
         let last = catalog_key(table, rows.div_ceil(part_rows).saturating_sub(1));
-        removed += store.remove_after(&catalog_prefix(table), &last).await?;
+        removed += store
+            .remove(&catalog_prefix(table), &last, None, |_| true)
+            .await?;
     }
     let (elapsed_s, rows) = (began.elapsed().as_secs_f64(), users + products);
     let by_table = sizes.map(|(table, rows)| (format!("catalog_{}", table.as_str()), rows));

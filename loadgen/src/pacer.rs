@@ -4,6 +4,7 @@
 //! is made before it is due. When the sink has no room, records wait, and keep the time that they were due.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub enum Next {
     At(Duration),
     /// Wait for room: a record that was due then doesn't fit.
     Room(Duration),
+    /// Ask again: the next record is still to come.
+    Later,
     /// There are no more records.
     Over,
 }
@@ -56,6 +59,8 @@ pub struct Pacer<S> {
     route: Route,
     /// Made, and not yet released.
     head: Option<Item>,
+    /// The source has none yet.
+    awaited: bool,
     /// What is being released, by lane.
     pub chunks: Vec<Vec<Item>>,
     /// When that was due.
@@ -75,6 +80,7 @@ impl<S: Source> Pacer<S> {
             keep,
             route,
             head: None,
+            awaited: false,
             chunks: (0..lanes).map(|_| Vec::new()).collect(),
             dues: Vec::with_capacity(MAX_RELEASED),
             latest_event: None,
@@ -86,8 +92,12 @@ impl<S: Source> Pacer<S> {
     }
 
     fn make_next(&mut self) {
-        let record = self.source.next_record(self.keep);
         self.latest_due_event = self.latest_event;
+        let polled = self.source.poll_record(self.keep);
+        self.awaited = polled.is_pending();
+        let Poll::Ready(record) = polled else {
+            return;
+        };
         if let Some(Record {
             kind: Kind::Event(_),
             occurred_at,
@@ -108,11 +118,15 @@ impl<S: Source> Pacer<S> {
         };
         self.dues.clear();
         while self.dues.len() < MAX_RELEASED {
+            if self.awaited {
+                self.make_next();
+            }
             let Some(mut head) = self.head.take_if(|head| head.note.due <= now) else {
-                released.next = self
-                    .head
-                    .as_ref()
-                    .map_or(Next::Over, |head| Next::At(head.note.due));
+                released.next = match &self.head {
+                    Some(head) => Next::At(head.note.due),
+                    None if self.awaited => Next::Later,
+                    None => Next::Over,
+                };
                 break;
             };
             let bytes = u64::from(head.note.memory_bytes);
@@ -226,7 +240,7 @@ impl Pace {
                 Next::More => {}
                 Next::At(due) => thread::park_timeout(due.max(now + TICK).saturating_sub(sent)),
                 // Whoever settles a record wakes this thread. It might have done so just before.
-                Next::Room(_) => thread::park_timeout(TICK * 4),
+                Next::Later | Next::Room(_) => thread::park_timeout(TICK * 4),
             }
         };
         let dropped = pacer.drop_due(by);

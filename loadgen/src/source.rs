@@ -1,6 +1,7 @@
 //! What a run sends: one record after the other, each with the time that it is due. The generator is one source, a file of
 //! recorded events another. A source reads no clock.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use events::{EventType, Rule, Stream, Timestamp};
@@ -11,6 +12,11 @@ use crate::generator::Planned;
 pub trait Source: Send + 'static {
     /// The next record, with what is to be kept of it, or `None` when there are no more. Due times never decrease.
     fn next_record(&mut self, keep: Keep) -> Option<Record>;
+
+    /// The same without waiting for whoever makes them: `Pending` while the next record is still to come.
+    fn poll_record(&mut self, keep: Keep) -> Poll<Option<Record>> {
+        Poll::Ready(self.next_record(keep))
+    }
 }
 
 /// Who asks for events later. Where nobody does, an event is never more than its JSON.

@@ -1,12 +1,17 @@
 //! Where objects are put: the warehouse bucket of a deployment, or a folder that is laid out like it.
 
 use std::fs;
+use std::future::ready;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use aws_sdk_s3::primitives::ByteStream;
+use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::failure::{Failure, causes};
+
+/// Objects removed at a time: enough to hide a bucket's latency.
+const DELETES: usize = 32;
 
 /// A place for objects. An object of the same key is replaced, whole or not at all.
 #[derive(Clone, Debug)]
@@ -43,8 +48,15 @@ impl Store {
         }
     }
 
-    /// Removes the objects whose keys begin with `prefix` and sort after `kept`; tells how many there were.
-    pub async fn remove_after(&self, prefix: &str, kept: &str) -> Result<u64, Failure> {
+    /// Removes the objects whose keys begin with `prefix`, sort after `after` and before `before`, if that is given, and are
+    /// `unwanted`; tells how many there were.
+    pub async fn remove(
+        &self,
+        prefix: &str,
+        after: &str,
+        before: Option<&str>,
+        unwanted: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Result<u64, Failure> {
         match self {
             Self::Bucket { s3, bucket } => {
                 let failed = |error: &(dyn std::error::Error + 'static)| {
@@ -57,23 +69,41 @@ impl Store {
                     .list_objects_v2()
                     .bucket(bucket)
                     .prefix(prefix)
-                    .start_after(kept);
+                    .start_after(after);
                 let mut pages = list.into_paginator().send();
                 let mut removed = 0;
                 while let Some(page) = pages.next().await {
                     let page = page.map_err(|error| failed(&error))?;
-                    for key in page.contents().iter().filter_map(|object| object.key()) {
-                        let delete = s3.delete_object().bucket(bucket).key(key).send();
-                        delete.await.map_err(|error| failed(&error))?;
-                        removed += 1;
+                    let keys = page.contents().iter().filter_map(|object| object.key());
+                    let reached = |key: &str| before.is_some_and(|before| key >= before);
+                    let is_last = keys.clone().any(reached);
+                    let doomed: Vec<String> = keys
+                        .filter(|key| !reached(key) && unwanted(key))
+                        .map(str::to_owned)
+                        .collect();
+                    removed += doomed.len() as u64;
+                    stream::iter(doomed)
+                        .map(|key| s3.delete_object().bucket(bucket).key(key).send())
+                        .buffer_unordered(DELETES)
+                        .try_for_each(|_| ready(Ok(())))
+                        .await
+                        .map_err(|error| failed(&error))?;
+                    if is_last {
+                        break;
                     }
                 }
                 Ok(removed)
             }
             Self::Folder(folder) => {
-                let (folder, prefix, kept) = (folder.clone(), prefix.to_owned(), kept.to_owned());
+                let (folder, prefix, after) = (folder.clone(), prefix.to_owned(), after.to_owned());
+                let before = before.map(str::to_owned);
                 blocking(move || {
-                    remove_files(&folder, &prefix, &kept).map_err(|error| {
+                    let unwanted = |key: &str| {
+                        key > after.as_str()
+                            && before.as_deref().is_none_or(|before| key < before)
+                            && unwanted(key)
+                    };
+                    remove_files(&folder, &prefix, unwanted).map_err(|error| {
                         Failure::run(format!(
                             "cannot remove {}*: {error}",
                             folder.join(&prefix).display()
@@ -119,16 +149,28 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .map_err(|error| Failure::run(format!("a worker ended unexpectedly: {error}")))?
 }
 
-/// A prefix ends within a file's name.
-fn remove_files(folder: &Path, prefix: &str, kept: &str) -> io::Result<u64> {
+/// A prefix may end within a file's name.
+fn remove_files(folder: &Path, prefix: &str, unwanted: impl Fn(&str) -> bool) -> io::Result<u64> {
     let within = prefix.rsplit_once('/').map_or("", |(within, _)| within);
+    let mut open = vec![folder.join(within)];
     let mut removed = 0;
-    for entry in fs::read_dir(folder.join(within))? {
-        let entry = entry?;
-        let key = format!("{within}/{}", entry.file_name().to_string_lossy());
-        if key.starts_with(prefix) && key.as_str() > kept {
-            fs::remove_file(entry.path())?;
-            removed += 1;
+    while let Some(next) = open.pop() {
+        let entries = match fs::read_dir(next) {
+            // Nothing was ever put there.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            let key = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy();
+            if key.starts_with(prefix) && unwanted(&key) {
+                fs::remove_file(&path)?;
+                removed += 1;
+            }
         }
     }
     Ok(removed)

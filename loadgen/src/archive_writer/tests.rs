@@ -148,6 +148,7 @@ async fn an_hour_and_table_is_an_object_and_empty_hours_have_none() {
             rows: BTreeMap::from([(Stream::ProductViews, 3), (Stream::Transactions, 1)]),
             objects: 3,
             bytes: files.values().map(|bytes| bytes.len() as u64).sum(),
+            removed: 0,
             first: Timestamp::from_ms(0),
             last: Timestamp::from_ms(180 * MINUTE_MS),
         }

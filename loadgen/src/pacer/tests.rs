@@ -44,6 +44,42 @@ const NO_BOUND: Room = Room {
     empty: true,
 };
 
+/// Records at these times, each of which is still to come the first two times that it is asked for.
+struct Slow(Timetable, u64);
+
+impl Source for Slow {
+    fn next_record(&mut self, _: Keep) -> Option<Record> {
+        panic!("nobody is to wait for it")
+    }
+
+    fn poll_record(&mut self, keep: Keep) -> Poll<Option<Record>> {
+        self.1 += 1;
+        if self.1.is_multiple_of(3) {
+            Poll::Ready(self.0.next_record(keep))
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+#[test]
+fn a_record_that_is_still_to_come_is_asked_for_again_and_holds_up_nothing() {
+    let records = [5, 5, 9].map(|ms| (Duration::from_millis(ms), 100));
+    let source = Slow(Timetable(records.into()), 0);
+    let mut pacer = Pacer::new(source, Keep::default(), Route::Single, 1);
+    let mut release = |ms| {
+        let released = pacer.release(Duration::from_millis(ms), NO_BOUND);
+        (released.records, released.next)
+    };
+    assert_eq!(release(4), (0, Next::Later));
+    assert_eq!(release(4), (0, Next::At(Duration::from_millis(5))));
+    assert_eq!(release(5), (1, Next::Later));
+    assert_eq!(release(6), (1, Next::Later));
+    assert_eq!(release(6), (0, Next::At(Duration::from_millis(9))));
+    assert_eq!(release(9), (1, Next::Later));
+    assert_eq!(release(9), (0, Next::Over));
+}
+
 #[test]
 fn what_is_due_is_released_and_no_more() {
     let mut pacer = evenly(1_000, 1);

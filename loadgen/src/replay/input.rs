@@ -1,12 +1,13 @@
 //! The flags of `replay`, checked against each other, and the file that they name.
 
 use std::fs::{File, metadata};
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use events::Stream;
 
+use super::ReadAhead;
 use crate::args::{ReplayArgs, ReplayTo, SinkArg};
 use crate::failure::Failure;
 use crate::files::check_path;
@@ -14,8 +15,6 @@ use crate::sink::local::stream_file;
 
 /// Where the standard input is a path.
 const STDIN: &str = "/dev/stdin";
-/// Bytes read at a time.
-const BUFFER: usize = 64 * 1024;
 
 /// Refuses flags that don't go together.
 pub fn check(args: &ReplayArgs) -> Result<(), Failure> {
@@ -82,10 +81,11 @@ pub fn file_name(path: &Path) -> String {
     }
 }
 
-/// Opens the file, or takes `stdin` for `-`.
-pub fn open(path: &Path, stdin: impl Read + Send + 'static) -> Result<Box<dyn BufRead + Send>, Failure> {
+/// Opens the file, or takes `stdin` for `-`, and begins to read.
+pub fn open(path: &Path, stdin: impl Read + Send + 'static) -> Result<ReadAhead, Failure> {
+    let no_thread = |error| Failure::run(format!("cannot start a thread: {error}"));
     if is_stdin(path) {
-        return Ok(Box::new(BufReader::with_capacity(BUFFER, stdin)));
+        return ReadAhead::start(stdin).map_err(no_thread);
     }
     let cannot = |why: String| {
         Failure::usage(format!(
@@ -97,7 +97,7 @@ pub fn open(path: &Path, stdin: impl Read + Send + 'static) -> Result<Box<dyn Bu
         return Err(cannot("that is a folder".to_owned()));
     }
     let file = File::open(path).map_err(|error| cannot(error.to_string()))?;
-    Ok(Box::new(BufReader::with_capacity(BUFFER, file)))
+    ReadAhead::start(file).map_err(no_thread)
 }
 
 fn is_stdin(path: &Path) -> bool {

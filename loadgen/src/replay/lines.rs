@@ -1,6 +1,6 @@
 //! Lines of any length in bounded memory.
 
-use std::io::{self, BufRead};
+use std::mem;
 
 use events::MAX_EVENT_BYTES;
 
@@ -13,72 +13,83 @@ pub(super) enum Line {
     TooLong(u64),
 }
 
-/// Reads line by line; blank ones count, but are passed over.
-pub(super) struct Lines<R> {
-    reader: R,
+/// Cuts chunks of bytes into lines; blank ones count, but are passed over.
+#[derive(Default)]
+pub(super) struct Lines {
+    /// What was fed last, and how much of it is used up.
+    chunk: Vec<u8>,
+    used: usize,
+    /// The beginning of a line that goes on in the next chunk, and how long it is so far.
+    held: Vec<u8>,
+    length: u64,
+    /// How many lines are over.
     number: u64,
 }
 
-impl<R: BufRead> Lines<R> {
-    pub(super) fn new(reader: R) -> Self {
-        Self { reader, number: 0 }
+impl Lines {
+    /// Takes the bytes that follow, when `next` has no more.
+    pub(super) fn feed(&mut self, chunk: Vec<u8>) {
+        (self.chunk, self.used) = (chunk, 0);
     }
 
-    /// The next line that isn't blank, with its number from 1 on; an error comes with the number of the line that it broke.
-    pub(super) fn next(&mut self) -> Result<Option<(u64, Line)>, (u64, io::Error)> {
-        loop {
-            self.number += 1;
-            match self.line().map_err(|error| (self.number, error))? {
-                None => return Ok(None),
-                Some(Line::Whole(line)) if line.trim_ascii().is_empty() => {}
-                Some(line) => return Ok(Some((self.number, line))),
+    /// The next whole line that isn't blank, with its number from 1 on; `None`: it takes more bytes.
+    pub(super) fn next(&mut self) -> Option<(u64, Line)> {
+        while self.used < self.chunk.len() {
+            let rest = &self.chunk[self.used..];
+            let end = rest.iter().position(|byte| *byte == b'\n');
+            let part = &rest[..end.unwrap_or(rest.len())];
+            self.used += part.len() + usize::from(end.is_some());
+            self.length += part.len() as u64;
+            if self.length <= MAX_EVENT_BYTES as u64 {
+                self.held.extend_from_slice(part);
+            } else {
+                self.held = Vec::new();
+            }
+            if end.is_some()
+                && let Some(line) = self.end_line()
+            {
+                return Some(line);
             }
         }
+        None
     }
 
-    fn line(&mut self) -> io::Result<Option<Line>> {
-        let mut held = Vec::new();
-        let mut length = 0_u64;
-        loop {
-            let chunk = match self.reader.fill_buf() {
-                Ok(chunk) => chunk,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            let end = chunk.iter().position(|byte| *byte == b'\n');
-            let part = &chunk[..end.unwrap_or(chunk.len())];
-            length += part.len() as u64;
-            if length <= MAX_EVENT_BYTES as u64 {
-                held.extend_from_slice(part);
-            } else {
-                held = Vec::new();
-            }
-            let (taken, at_end) = (part.len() + usize::from(end.is_some()), chunk.is_empty());
-            self.reader.consume(taken);
-            if at_end && length == 0 {
-                return Ok(None);
-            }
-            if at_end || end.is_some() {
-                return Ok(Some(if length <= MAX_EVENT_BYTES as u64 {
-                    Line::Whole(held)
-                } else {
-                    Line::TooLong(length)
-                }));
-            }
+    /// The last line, if no line break ends it.
+    pub(super) fn last(&mut self) -> Option<(u64, Line)> {
+        self.end_line()
+    }
+
+    /// The number of the line that is not over.
+    pub(super) fn open_line(&self) -> u64 {
+        self.number + 1
+    }
+
+    fn end_line(&mut self) -> Option<(u64, Line)> {
+        self.number += 1;
+        let (held, length) = (mem::take(&mut self.held), mem::take(&mut self.length));
+        if length > MAX_EVENT_BYTES as u64 {
+            Some((self.number, Line::TooLong(length)))
+        } else if held.trim_ascii().is_empty() {
+            None
+        } else {
+            Some((self.number, Line::Whole(held)))
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::BufReader;
-
     use super::*;
 
-    /// All lines, read through a buffer of that size.
-    fn read(text: &[u8], buffer: usize) -> Vec<(u64, Line)> {
-        let mut lines = Lines::new(BufReader::with_capacity(buffer, text));
-        std::iter::from_fn(|| lines.next().unwrap()).collect()
+    /// All lines, fed in chunks of that size.
+    fn read(text: &[u8], chunk: usize) -> Vec<(u64, Line)> {
+        let (mut lines, mut found) = (Lines::default(), Vec::new());
+        for chunk in text.chunks(chunk) {
+            lines.feed(chunk.to_vec());
+            found.extend(std::iter::from_fn(|| lines.next()));
+        }
+        found.extend(lines.last());
+        found
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! `loadgen replay`: recorded events, one JSON object a line, as a source of records. A line is read when it is wanted, so a
-//! file of any size takes the memory of one line.
+//! `loadgen replay`: recorded events, one JSON object a line, as a source of records. A bounded part is read ahead, so a
+//! file of any size takes the same memory, and a pipe is sent as its lines come.
 
+mod ahead;
 pub mod archive;
 mod input;
 mod lines;
@@ -8,11 +9,12 @@ mod recording;
 mod speed;
 mod tally;
 
-use std::io::BufRead;
+use std::task::Poll;
 use std::time::Duration;
 
 use events::{Event, MAX_EVENT_BYTES, Rejection, Rule, Timestamp};
 
+pub use self::ahead::ReadAhead;
 pub use self::input::{check, file_name, open};
 pub use self::recording::{Recording, Replayed};
 pub use self::speed::Speed;
@@ -22,34 +24,38 @@ use self::lines::{Line, Lines};
 use crate::generator::Planned;
 use crate::source::{Content, Keep, Kind, Record, Source};
 
-/// Lines between two looks at the clock. At full speed these are due together, so that they can be sent together.
-const LINES_A_LOOK: u32 = 256;
-
 /// The events of a file. Lines that are no valid event are passed over, and told in the tally.
-pub struct Replay<R, C> {
-    lines: Lines<R>,
+pub struct Replay<C> {
+    ahead: ReadAhead,
+    /// Whether all of it was taken.
+    at_end: bool,
+    lines: Lines,
     speed: Speed,
     /// When the run began; with `elapsed`, the time that an event arrives.
     began_at: Timestamp,
     /// How long the run has been going on.
     elapsed: C,
-    /// What it was at the last look, and how many lines ago that was.
-    looked: (Duration, u32),
-    /// The time of the first event, and the latest due time so far.
-    first: Option<Timestamp>,
+    /// What it was when the bytes at hand were taken. At full speed their events are due together, so that they can be sent
+    /// together.
+    looked: Option<Duration>,
+    /// The time of the first event, and when it was read.
+    first: Option<(Timestamp, Duration)>,
+    /// The latest due time so far.
     due: Duration,
     tally: SharedTally,
 }
 
-impl<R: BufRead, C: FnMut() -> Duration> Replay<R, C> {
-    /// The events that `reader` has. `elapsed` tells how much time has passed since `began_at`.
-    pub fn new(reader: R, speed: Speed, began_at: Timestamp, elapsed: C) -> Self {
+impl<C: FnMut() -> Duration> Replay<C> {
+    /// The events that `ahead` reads. `elapsed` tells how much time has passed since `began_at`.
+    pub fn new(ahead: ReadAhead, speed: Speed, began_at: Timestamp, elapsed: C) -> Self {
         Self {
-            lines: Lines::new(reader),
+            ahead,
+            at_end: false,
+            lines: Lines::default(),
             speed,
             began_at,
             elapsed,
-            looked: (Duration::ZERO, LINES_A_LOOK),
+            looked: None,
             first: None,
             due: Duration::ZERO,
             tally: SharedTally::default(),
@@ -62,23 +68,83 @@ impl<R: BufRead, C: FnMut() -> Duration> Replay<R, C> {
         self.tally.clone()
     }
 
-    /// About how long the run has been going on.
-    fn look(&mut self) -> Duration {
-        let (elapsed, lines) = &mut self.looked;
-        if *lines >= LINES_A_LOOK {
-            (*elapsed, *lines) = ((self.elapsed)(), 0);
+    /// The next event; `Pending`, if it is not to `wait` for one.
+    fn advance(&mut self, wait: bool, keep: Keep) -> Poll<Option<Record>> {
+        if self.looked.is_none() {
+            // A clock that starts when it is first read starts now, not with the first bytes.
+            self.looked = Some((self.elapsed)());
         }
-        *lines += 1;
-        *elapsed
+        loop {
+            let line = match self.lines.next() {
+                None if self.at_end => return Poll::Ready(None),
+                None => match self.ahead.next(wait) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(Some(chunk))) => {
+                        self.lines.feed(chunk);
+                        self.looked = Some((self.elapsed)());
+                        None
+                    }
+                    Poll::Ready(Ok(None)) => {
+                        self.at_end = true;
+                        self.lines.last()
+                    }
+                    Poll::Ready(Err(error)) => {
+                        self.at_end = true;
+                        self.tally.lock().break_off(self.lines.open_line(), &error);
+                        None
+                    }
+                },
+                line => line,
+            };
+            if let Some((number, line)) = line
+                && let Some(record) = self.record(number, &line, keep)
+            {
+                return Poll::Ready(Some(record));
+            }
+        }
+    }
+
+    /// The record of a line; a bad line is told in the tally.
+    fn record(&mut self, number: u64, line: &Line, keep: Keep) -> Option<Record> {
+        let read = match line {
+            Line::Whole(line) => self.read(line),
+            Line::TooLong(bytes) => Err(too_large(*bytes)),
+        };
+        match read {
+            Ok((event, json, due)) => {
+                let occurred_at = event.envelope.occurred_at;
+                self.first
+                    .get_or_insert((occurred_at, self.looked.unwrap_or_default()));
+                self.due = due;
+                self.tally.lock().accept(occurred_at);
+                let stream = event.stream();
+                Some(Record {
+                    stream,
+                    user_id: event.envelope.user_id,
+                    due,
+                    kind: Kind::Event(event.event_type()),
+                    occurred_at,
+                    json,
+                    content: keep
+                        .wants(stream)
+                        .then(|| Box::new(Content::Event(planned(number, event)))),
+                })
+            }
+            Err(rejection) => {
+                self.tally.lock().reject(number, &rejection);
+                None
+            }
+        }
     }
 
     /// The event of a line, its JSON, and when it is due.
-    fn read(&mut self, line: &[u8]) -> Result<(Event, Vec<u8>, Duration), Rejection> {
+    fn read(&self, line: &[u8]) -> Result<(Event, Vec<u8>, Duration), Rejection> {
         let event = Event::parse(line)?;
         let occurred_at = event.envelope.occurred_at;
-        let elapsed = self.look();
-        let due = match self.speed.due(occurred_at, self.first.unwrap_or(occurred_at)) {
-            Some(due) => due.max(self.due),
+        let elapsed = self.looked.unwrap_or_default();
+        let (first, first_read) = self.first.unwrap_or((occurred_at, elapsed));
+        let due = match self.speed.due(occurred_at, first) {
+            Some(gap) => (first_read + gap).max(self.due),
             None => elapsed.max(self.due),
         };
         // It is sent when it is due, and that is when it arrives.
@@ -93,43 +159,19 @@ impl<R: BufRead, C: FnMut() -> Duration> Replay<R, C> {
     }
 }
 
-impl<R, C> Source for Replay<R, C>
+impl<C> Source for Replay<C>
 where
-    R: BufRead + Send + 'static,
     C: FnMut() -> Duration + Send + 'static,
 {
     fn next_record(&mut self, keep: Keep) -> Option<Record> {
-        loop {
-            let (number, read) = match self.lines.next() {
-                Ok(None) => return None,
-                Ok(Some((number, Line::Whole(line)))) => (number, self.read(&line)),
-                Ok(Some((number, Line::TooLong(bytes)))) => (number, Err(too_large(bytes))),
-                Err((number, error)) => {
-                    self.tally.lock().break_off(number, &error);
-                    return None;
-                }
-            };
-            match read {
-                Ok((event, json, due)) => {
-                    self.first.get_or_insert(event.envelope.occurred_at);
-                    self.due = due;
-                    self.tally.lock().accept(event.envelope.occurred_at);
-                    let stream = event.stream();
-                    return Some(Record {
-                        stream,
-                        user_id: event.envelope.user_id,
-                        due,
-                        kind: Kind::Event(event.event_type()),
-                        occurred_at: event.envelope.occurred_at,
-                        json,
-                        content: keep
-                            .wants(stream)
-                            .then(|| Box::new(Content::Event(planned(number, event)))),
-                    });
-                }
-                Err(rejection) => self.tally.lock().reject(number, &rejection),
-            }
+        match self.advance(true, keep) {
+            Poll::Ready(record) => record,
+            Poll::Pending => None,
         }
+    }
+
+    fn poll_record(&mut self, keep: Keep) -> Poll<Option<Record>> {
+        self.advance(false, keep)
     }
 }
 

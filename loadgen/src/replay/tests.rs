@@ -1,4 +1,5 @@
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
+use std::sync::mpsc;
 
 use events::Stream;
 use proptest::prelude::*;
@@ -49,7 +50,7 @@ fn text<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
 
 /// All records of a file, read with a clock that stands still.
 fn replay(file: &[u8], speed: &str) -> (Vec<Record>, Tally) {
-    let reader = io::Cursor::new(file.to_vec());
+    let reader = ReadAhead::start(io::Cursor::new(file.to_vec())).unwrap();
     let mut replay = Replay::new(reader, speed.parse().unwrap(), now(), || Duration::ZERO);
     let tally = replay.tally();
     let records = std::iter::from_fn(|| replay.next_record(Keep::ALL)).collect();
@@ -149,8 +150,13 @@ fn gaps_follow_the_recording_and_due_times_never_decrease() {
 #[test]
 fn at_full_speed_events_are_due_when_they_are_asked_for() {
     let lines: Vec<Vec<u8>> = events(600).iter().map(line).collect();
-    let reader = io::Cursor::new(text(lines.iter().map(Vec::as_slice)));
-    let mut seconds = [5, 3, 9].map(Duration::from_secs).into_iter();
+    let file = io::Cursor::new(text(lines.iter().map(Vec::as_slice)));
+    let reader = ReadAhead::start(file).unwrap();
+    // The first is when the run begins, the others are a chunk each.
+    let mut seconds = [0, 5, 3]
+        .into_iter()
+        .chain(std::iter::repeat(9))
+        .map(Duration::from_secs);
     let mut replay = Replay::new(reader, Speed::Max, now(), move || seconds.next().unwrap());
     let due: Vec<u64> = std::iter::from_fn(|| replay.next_record(Keep::ALL))
         .map(|record| record.due.as_secs())
@@ -192,11 +198,46 @@ fn a_file_that_cannot_be_read_to_its_end_says_where() {
         }
     }
     let good = text([&line(&events(1)[0])[..]]);
-    let reader = BufReader::new(io::Cursor::new(good).chain(Torn));
+    let reader = ReadAhead::start(io::Cursor::new(good).chain(Torn)).unwrap();
     let mut replay = Replay::new(reader, Speed::Max, now(), || Duration::ZERO);
     assert!(replay.next_record(Keep::ALL).is_some() && replay.next_record(Keep::ALL).is_none());
     let broken_off = replay.tally().lock().broken_off.clone();
     assert_eq!(broken_off, Some((2, "disk on fire".to_owned())));
+}
+
+/// A pipe whose other end is a channel.
+struct Pipe(mpsc::Receiver<Vec<u8>>);
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.0.recv().unwrap_or_default();
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+}
+
+#[test]
+fn a_line_of_a_live_pipe_does_not_wait_for_the_next_one_and_is_due_when_it_comes() {
+    let lines: Vec<Vec<u8>> = events(3).iter().map(line).collect();
+    let (sender, pipe) = mpsc::channel();
+    let ahead = ReadAhead::start(Pipe(pipe)).unwrap();
+    let mut seconds = [0, 7, 8, 9].into_iter().map(Duration::from_secs);
+    let mut replay = Replay::new(ahead, Speed::Times(1.0), now(), move || seconds.next().unwrap());
+    assert_eq!(replay.poll_record(Keep::ALL), Poll::Pending);
+    sender.send([&lines[0][..], b"\nno json\n"].concat()).unwrap();
+    let due = |record: Option<Record>| record.unwrap().due;
+    assert_eq!(due(replay.next_record(Keep::ALL)), Duration::from_secs(7));
+    assert_eq!(
+        replay.poll_record(Keep::ALL),
+        Poll::Pending,
+        "a bad line is no record"
+    );
+    let (begin, end) = lines[1].split_at(20);
+    sender.send(begin.to_vec()).unwrap();
+    sender.send(end.to_vec()).unwrap();
+    drop(sender);
+    assert_eq!(due(replay.next_record(Keep::ALL)), Duration::from_millis(7_010));
+    assert!(replay.next_record(Keep::ALL).is_none());
 }
 
 proptest! {

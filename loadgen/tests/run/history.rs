@@ -105,6 +105,45 @@ fn a_backfill_leaves_what_its_summary_says_and_again_the_same_bytes() {
 }
 
 #[test]
+fn a_smaller_backfill_leaves_nothing_of_a_larger_one_of_its_seed_and_its_hours() {
+    let (folder, alone) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let flags = |orders| {
+        format!("backfill --from 2026-11-20 --to 2026-11-21T06:00:00Z --output json --orders {orders}")
+    };
+    let larger = summary(&into_folder(&flags(3_000), folder.path()));
+    assert_eq!(larger["removed"], 0);
+    let put = |name: &str| {
+        let path = folder.path().join("events/transactions").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "").unwrap();
+    };
+    put("dt=2026-11-20/hour=05/backfill-42-00001.parquet");
+    let of_others = [
+        "dt=2026-11-19/hour=23/backfill-42-00000.parquet",
+        "dt=2026-11-20/hour=05/backfill-4-00000.parquet",
+        "dt=2026-11-20/hour=05/backfill-421-00000.parquet",
+        "dt=2026-11-20/hour=05/shardId-000000000000-42.parquet",
+        "dt=2026-11-21/hour=06/backfill-42-00000.parquet",
+    ];
+    of_others.into_iter().for_each(put);
+    let smaller = summary(&into_folder(&flags(20), folder.path()));
+    let _ = summary(&into_folder(&flags(20), alone.path()));
+    let mut found = files(folder.path());
+    for name in of_others {
+        assert!(
+            found.remove(&format!("events/transactions/{name}")).is_some(),
+            "{name}"
+        );
+    }
+    assert!(found == files(alone.path()), "{:?}", found.keys());
+    let objects = |summary: &Value| summary["objects"].as_u64().unwrap();
+    assert_eq!(
+        smaller["removed"].as_u64(),
+        Some(objects(&larger) + 1 - objects(&smaller))
+    );
+}
+
+#[test]
 fn a_catalog_leaves_what_its_summary_says() {
     let folder = TempDir::new().unwrap();
     let flags = "catalog --users 10000 --products 1000 --output json";

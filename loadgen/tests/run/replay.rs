@@ -1,11 +1,11 @@
 //! Recordings, as they are replayed by the program.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use crate::cli::{check_refused, output, program, text};
+use crate::cli::{check_refused, interrupt, output, program, text};
 use crate::support::Folder;
 use events::Event;
 use loadgen::ledger::Ledger;
@@ -202,6 +202,46 @@ fn a_recording_is_sent_in_its_order_and_its_form_and_bad_lines_are_told() {
         (&report["seed"], &report["target_rate"]),
         (&Value::Null, &Value::Null)
     );
+}
+
+#[test]
+fn a_live_pipe_is_sent_as_its_lines_come_and_ctrl_c_ends_it() {
+    let folder = Folder::new("replay-live");
+    let (_, good) = recording(&folder);
+    let ledger = folder.path("ledger.json");
+    let flags = format!(
+        "replay - --speed max --sink stdout --output json --ledger {}",
+        ledger.display()
+    );
+    let mut child = program(&flags)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    for line in &good[..3] {
+        writeln!(stdin, "{line}").unwrap();
+        let mut sent = String::new();
+        stdout.read_line(&mut sent).unwrap();
+        assert_eq!(sent.trim_end(), line);
+    }
+    // Nobody closes the pipe.
+    interrupt(&child);
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), rest.as_str()), (Some(130), ""));
+    let (notice, report) = text(&output.stderr).split_once('\n').unwrap();
+    assert!(notice.starts_with("interrupted"), "{notice}");
+    let report: Value = serde_json::from_str(report).unwrap();
+    assert_eq!(
+        (&report["offered"], &report["acknowledged"]),
+        (&3.into(), &3.into())
+    );
+    assert_eq!(Ledger::read(&ledger).unwrap().acknowledged, 3);
+    drop(stdin);
 }
 
 #[test]
