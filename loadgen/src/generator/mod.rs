@@ -107,8 +107,9 @@ pub struct Planned {
     pub anomaly: Option<Injected>,
     /// It happened long before it is sent.
     pub late: bool,
-    /// For an event of a cart's life, its purchase included: how many the whole life has. Else 0.
-    pub cart_steps: u32,
+    /// For an event of a cart's life, its purchase included: how many the whole life has. Else 0. `None` where nobody knows what
+    /// else there is: in a recording.
+    pub cart_steps: Option<u32>,
 }
 
 impl Config {

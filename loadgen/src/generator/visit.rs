@@ -353,7 +353,7 @@ impl Visit {
                 event: Event { envelope, body },
                 anomaly,
                 late,
-                cart_steps,
+                cart_steps: Some(cart_steps),
             }))
         });
         Record {

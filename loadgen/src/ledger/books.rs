@@ -21,6 +21,8 @@ pub struct Books {
     faults: FaultFacts,
     /// Events that were given up; a second copy may make up for one.
     given_up: HashSet<Uuid>,
+    /// Events of a recording.
+    recorded: HashSet<Uuid>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -124,9 +126,15 @@ impl Books {
     /// Enters an acknowledged record.
     pub fn acknowledge(&mut self, content: &Content) {
         match content {
+            // A recording may hold an event twice.
+            Content::Event(planned)
+                if planned.cart_steps.is_none() && !self.recorded.insert(id_of(planned)) =>
+            {
+                self.faults.duplicates += 1;
+            }
             Content::Event(planned) => self.enter(planned),
             // Its first copy was given up, so it is the second one that counts.
-            Content::Again(planned) if self.given_up.remove(&planned.event.envelope.event_id) => {
+            Content::Again(planned) if self.given_up.remove(&id_of(planned)) => {
                 self.enter(planned);
             }
             Content::Again(_) => self.faults.duplicates += 1,
@@ -137,7 +145,7 @@ impl Books {
     /// Takes note that a record was given up. Its cart stays open: a second copy may make up for it.
     pub fn fail(&mut self, content: &Content) {
         if let Content::Event(planned) = content {
-            self.given_up.insert(planned.event.envelope.event_id);
+            self.given_up.insert(id_of(planned));
         }
     }
 
@@ -182,7 +190,7 @@ impl Books {
         let cart = self.open_carts.entry(cart_id).or_default();
         cart.settled += 1;
         cart.enter(planned.index, &planned.event.body);
-        if cart.settled >= planned.cart_steps
+        if planned.cart_steps.is_some_and(|steps| cart.settled >= steps)
             && let Some(cart) = self.open_carts.remove(&cart_id)
         {
             cart.close(&mut self.carts);
@@ -214,6 +222,7 @@ impl Books {
         self.anomalies.extend(other.anomalies);
         self.faults.merge(&other.faults);
         self.given_up.extend(other.given_up);
+        self.recorded.extend(other.recorded);
     }
 
     /// The ledger of a run that is over. A cart that the run's end cut short is left behind.
@@ -251,6 +260,10 @@ impl Books {
             faults: self.faults,
         }
     }
+}
+
+fn id_of(planned: &Planned) -> Uuid {
+    planned.event.envelope.event_id
 }
 
 /// The cart whose life an event is part of.

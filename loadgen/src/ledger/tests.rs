@@ -344,3 +344,16 @@ fn a_cart_whose_step_was_given_up_and_made_up_for_is_whole() {
     let (found, expected) = (books.close(facts(), TOTALS), expected.close(facts(), TOTALS));
     assert_eq!((found.carts, found.minutes), (expected.carts, expected.minutes));
 }
+
+#[test]
+fn an_event_that_stands_twice_in_a_recording_counts_once() {
+    let mut recorded = events();
+    recorded.iter_mut().for_each(|planned| planned.cart_steps = None);
+    let once = ledger_of(&recorded);
+    let twice = ledger_of(recorded.iter().chain(&recorded[..100]));
+    assert_eq!(twice.faults.duplicates, 100);
+    assert_eq!(
+        (twice.acknowledged, twice.minutes, twice.carts),
+        (once.acknowledged, once.minutes, once.carts)
+    );
+}

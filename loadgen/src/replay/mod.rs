@@ -182,8 +182,7 @@ fn planned(line: u64, event: Event) -> Planned {
         event,
         anomaly: None,
         late: false,
-        // Nobody knows how many more events a cart will have: it is open until the end.
-        cart_steps: u32::MAX,
+        cart_steps: None,
     }
 }
 
