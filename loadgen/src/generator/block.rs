@@ -4,10 +4,11 @@ use events::{Body, Refund, Timestamp};
 
 use super::anomaly::{self, Anomaly};
 use super::dice::{Dice, Key, Purpose};
+use super::order::refund;
 use super::outline::{Ending, Outline, outlines};
 use super::place::Place;
 use super::shop::Shop;
-use super::visit::{Visit, refund};
+use super::visit::Visit;
 use super::{Config, Moment};
 use crate::source::Record;
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use events::{Event, EventType, Rule};
+use events::{EventType, Rule};
 use serde::{Deserialize, Serialize};
 
 use super::dice::{Dice, Key, Purpose};
@@ -62,90 +62,58 @@ impl Pending {
     }
 }
 
-/// A way to break a rule: which one, and what to put in the place of what.
-struct Break {
-    rule: Rule,
-    of: &'static [EventType],
-    apply: fn(&Event, &mut String),
+/// What to do to an event's JSON.
+#[derive(Clone, Copy)]
+enum How {
+    /// Cut it in half.
+    Cut,
+    /// Give a field another name.
+    Rename(&'static str, &'static str),
+    /// Give a field another text for its value.
+    Text(&'static str, &'static str),
+    /// Put something before a field's value.
+    Before(&'static str, &'static str),
 }
+
+/// Ways to break a rule, and the types of event that it is about.
+const BREAKS: &[(Rule, &[EventType], How)] = &[
+    (Rule::NotJson, ANY, How::Cut),
+    (Rule::MissingField, ANY, How::Rename("session_id", "session")),
+    (Rule::InvalidField, ANY, How::Before("user_id", "-")),
+    (Rule::UnknownEventType, ANY, How::Text("event_type", "teleport")),
+    (
+        Rule::UnsupportedSchemaVersion,
+        ANY,
+        How::Before("schema_version", "99"),
+    ),
+    (Rule::UnknownCountry, ANY, How::Text("country", "XX")),
+    (Rule::UnknownDevice, ANY, How::Text("device", "fridge")),
+    (Rule::QuantityOutOfRange, CART_LINES, How::Before("quantity", "-")),
+    (Rule::UnknownCurrency, SALES, How::Text("currency", "XXX")),
+    (Rule::TotalMismatch, SALES, How::Before("total_minor", "1")),
+];
 
 const ANY: &[EventType] = EventType::ALL;
 const CART_LINES: &[EventType] = &[EventType::CartAdd, EventType::CartUpdate, EventType::CartRemove];
 const SALES: &[EventType] = &[EventType::Purchase, EventType::Refund];
 
-const BREAKS: &[Break] = &[
-    Break {
-        rule: Rule::NotJson,
-        of: ANY,
-        apply: |_, json| json.truncate(json.len() / 2),
-    },
-    Break {
-        rule: Rule::MissingField,
-        of: ANY,
-        apply: |_, json| replace(json, "\"session_id\":", "\"session\":"),
-    },
-    Break {
-        rule: Rule::InvalidField,
-        of: ANY,
-        apply: |_, json| replace(json, "\"user_id\":", "\"user_id\":-"),
-    },
-    Break {
-        rule: Rule::UnknownEventType,
-        of: ANY,
-        apply: |event, json| {
-            replace(
-                json,
-                &format!("\"event_type\":\"{}\"", event.event_type()),
-                "\"event_type\":\"teleport\"",
-            );
-        },
-    },
-    Break {
-        rule: Rule::UnsupportedSchemaVersion,
-        of: ANY,
-        apply: |_, json| replace(json, "\"schema_version\":1", "\"schema_version\":99"),
-    },
-    Break {
-        rule: Rule::UnknownCountry,
-        of: ANY,
-        apply: |event, json| {
-            replace(
-                json,
-                &format!("\"country\":\"{}\"", event.envelope.country),
-                "\"country\":\"XX\"",
-            );
-        },
-    },
-    Break {
-        rule: Rule::UnknownDevice,
-        of: ANY,
-        apply: |event, json| {
-            replace(
-                json,
-                &format!("\"device\":\"{}\"", event.envelope.device),
-                "\"device\":\"fridge\"",
-            );
-        },
-    },
-    Break {
-        rule: Rule::QuantityOutOfRange,
-        of: CART_LINES,
-        apply: |_, json| replace(json, "\"quantity\":", "\"quantity\":-"),
-    },
-    Break {
-        rule: Rule::UnknownCurrency,
-        of: SALES,
-        apply: |_, json| replace(json, "\"USD\"", "\"XXX\""),
-    },
-    Break {
-        rule: Rule::TotalMismatch,
-        of: SALES,
-        apply: |_, json| replace(json, "\"total_minor\":", "\"total_minor\":1"),
-    },
-];
-
-fn replace(json: &mut String, what: &str, with: &str) {
-    *json = json.replacen(what, with, 1);
+impl How {
+    fn apply(self, json: &mut String) {
+        let key = |name: &str| format!("\"{name}\":");
+        match self {
+            Self::Cut => json.truncate(json.len() / 2),
+            Self::Rename(name, other) => *json = json.replacen(&key(name), &key(other), 1),
+            Self::Before(name, text) => *json = json.replacen(&key(name), &(key(name) + text), 1),
+            Self::Text(name, text) => {
+                let opening = key(name) + "\"";
+                if let Some((before, after)) = json.split_once(&opening)
+                    && let Some((_, rest)) = after.split_once('"')
+                {
+                    *json = [before, &opening, text, "\"", rest].concat();
+                }
+            }
+        }
+    }
 }
 
 /// A record that looks like `event` and breaks a rule. Its event id is one of its own.
@@ -162,15 +130,15 @@ pub(super) fn bad_record(
     let mut event = planned.event.clone();
     // Counted from the other end, the numbers of bad records never meet those of events.
     event.envelope.event_id = event_id(Key::new(seed, Purpose::EventId), !at, event.envelope.occurred_at);
-    let choices: Vec<&Break> = BREAKS
+    let choices: Vec<_> = BREAKS
         .iter()
-        .filter(|way| way.of.contains(&event.event_type()))
+        .filter(|(_, of, _)| of.contains(&event.event_type()))
         .collect();
-    let way = dice.pick(&choices);
+    let (rule, _, how) = dice.pick(&choices);
     let mut json = Vec::new();
     event.to_json(&mut json);
     let mut json = String::from_utf8(json).ok()?;
-    (way.apply)(&event, &mut json);
+    how.apply(&mut json);
     Some(Record {
         stream: like.stream,
         user_id: like.user_id,
@@ -178,6 +146,6 @@ pub(super) fn bad_record(
         kind: Kind::Bad,
         occurred_at: like.occurred_at,
         json: json.into_bytes(),
-        content: Some(Box::new(Content::Bad(way.rule))),
+        content: Some(Box::new(Content::Bad(*rule))),
     })
 }

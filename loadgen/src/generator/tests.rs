@@ -242,7 +242,7 @@ fn the_records_of_a_seed_are_pinned() {
     };
     assert_eq!(
         digest(Config { faults, ..config() }),
-        "d10ed75b9d2399d3c767027660f656ab6b309599b038eddd78522fad9271e30b"
+        "5c9eefa23d5c4da49ab35ac88f5e06b469dcc08fda4ce8a0a29bcfb2908efbdd"
     );
 }
 

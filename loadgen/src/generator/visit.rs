@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use events::{
-    Body, CURRENCY, CartLine, Checkout, Compare, Country, Envelope, Event, EventRef, Filter, Line,
-    PaymentMethod, ProductView, Sale, Search, Timestamp, Uuid, lines_total_minor,
+    Body, CartLine, Checkout, Compare, Country, Envelope, Event, EventRef, Filter, Line, ProductView, Search,
+    Timestamp, Uuid,
 };
 
 use super::anomaly::Anomaly;
 use super::block::World;
 use super::dice::{Dice, Key, weighted};
-use super::outline::{Ending, Outline};
+use super::order::{self, goods_minor};
+use super::outline::Outline;
+use super::path::{Left, Look, Page, Seen, Step};
 use super::shop::{BRANDS, CATEGORIES, Offer, Shopper, category_of_slot};
 use super::{Injected, Moment, Planned};
 use crate::source::{Content, Kind, Record};
@@ -21,16 +23,6 @@ const TASTE_PERCENT: u64 = 60;
 const REORDER_PERCENT: u64 = 35;
 /// Searches of a hundred that find nothing.
 const NOTHING_FOUND_PERCENT: u64 = 4;
-/// Orders of a hundred with a discount, and how much of the goods' price it takes off, in percent.
-const DISCOUNTED_PERCENT: u64 = 20;
-const DISCOUNTS_PERCENT: &[i64] = &[5, 10, 15, 20];
-/// Goods for this much are shipped free of charge.
-const FREE_SHIPPING_FROM_MINOR: i64 = 5_000;
-const SHIPPING_MINOR: &[i64] = &[399, 499, 799];
-/// Sales taxes, in percent of what is paid for the goods.
-const TAXES_PERCENT: &[i64] = &[0, 5, 7, 8, 10];
-/// Refunds of a hundred that give back the whole order.
-const WHOLE_REFUNDS_PERCENT: u64 = 60;
 /// An offline device sends what happened this much later, at least; and at most 128 times as much.
 const LATE_MS: i64 = 60_000;
 
@@ -47,162 +39,6 @@ const CARD_TEST_MINOR: (i64, i64) = (50, 199);
 const ADJECTIVES: &[&str] = &[
     "best", "cheap", "new", "small", "black", "white", "wireless", "organic", "gift", "sale",
 ];
-const PAYMENTS: &[(PaymentMethod, u64)] = &[
-    (PaymentMethod::CreditCard, 38),
-    (PaymentMethod::DebitCard, 18),
-    (PaymentMethod::Paypal, 18),
-    (PaymentMethod::ApplePay, 10),
-    (PaymentMethod::GooglePay, 7),
-    (PaymentMethod::BankTransfer, 6),
-    (PaymentMethod::GiftCard, 3),
-];
-
-/// What a visitor does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// Looks around: a view, a search, a filter or a comparison.
-    Look,
-    /// Puts the first product into the cart.
-    Fill,
-    /// Adds to the cart, changes or removes something in it.
-    Change,
-    /// Goes to the till.
-    Checkout,
-    /// Pays.
-    Buy,
-}
-
-/// The page that the visitor is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Page {
-    Landing,
-    /// What a search or a filter has found.
-    Results {
-        category: u8,
-    },
-    Product,
-    Comparison,
-    Cart,
-}
-
-/// What to look at next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
-    View,
-    Search,
-    Filter,
-    Compare,
-}
-
-impl Page {
-    /// Where visitors go from here, in percent.
-    const fn ways(self) -> &'static [(Look, u64)] {
-        match self {
-            Self::Landing => &[(Look::View, 42), (Look::Search, 40), (Look::Filter, 18)],
-            Self::Results { .. } => &[(Look::View, 72), (Look::Filter, 14), (Look::Search, 14)],
-            Self::Product => &[
-                (Look::View, 64),
-                (Look::Search, 17),
-                (Look::Compare, 12),
-                (Look::Filter, 7),
-            ],
-            Self::Comparison => &[(Look::View, 85), (Look::Search, 15)],
-            Self::Cart => &[(Look::View, 75), (Look::Search, 25)],
-        }
-    }
-}
-
-/// What is left to do on a visit, as numbers of steps.
-#[derive(Clone, Copy, Debug)]
-struct Left {
-    /// Looks before the cart is filled; all looks where it isn't.
-    looks_first: u32,
-    fills: bool,
-    /// Looks and changes between filling the cart and the till, in any order.
-    looks: u32,
-    changes: u32,
-    checks_out: bool,
-    buys: bool,
-}
-
-impl Left {
-    /// Puts what a visit is made of into an order that makes sense.
-    fn of(outline: &Outline, dice: &mut Dice) -> Self {
-        let (fills, checks_out, buys) = match outline.ending {
-            Ending::Browse | Ending::GiveBack { .. } => (false, false, false),
-            Ending::LeaveCart { at_till } => (true, at_till, false),
-            Ending::Buy => (true, true, true),
-        };
-        let looks = if fills {
-            u32::try_from(dice.below(outline.looks.max(1).into())).unwrap_or(0)
-        } else {
-            0
-        };
-        Self {
-            looks_first: outline.looks - looks,
-            fills,
-            looks,
-            changes: outline.changes,
-            checks_out,
-            buys,
-        }
-    }
-
-    /// The next step; the last one for ever.
-    fn next(&mut self, dice: &mut Dice) -> Step {
-        if self.looks_first > 0 {
-            self.looks_first -= 1;
-            Step::Look
-        } else if std::mem::take(&mut self.fills) {
-            Step::Fill
-        } else if self.looks + self.changes > 0 {
-            if dice.below((self.looks + self.changes).into()) < self.looks.into() {
-                self.looks -= 1;
-                Step::Look
-            } else {
-                self.changes -= 1;
-                Step::Change
-            }
-        } else if std::mem::take(&mut self.checks_out) {
-            Step::Checkout
-        } else {
-            self.buys = false;
-            Step::Buy
-        }
-    }
-
-    fn fills_next(&self) -> bool {
-        self.looks_first == 0 && self.fills
-    }
-
-    fn is_none(&self) -> bool {
-        let some = self.fills || self.checks_out || self.buys;
-        self.looks_first + self.looks + self.changes == 0 && !some
-    }
-}
-
-/// The products seen last, each once, the latest one first.
-#[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    ids: [u64; 3],
-    count: usize,
-    last: Option<Offer>,
-}
-
-impl Seen {
-    fn see(&mut self, offer: Offer) {
-        let known = self.ids().iter().position(|id| *id == offer.product_id);
-        let until = known.unwrap_or(self.count.min(2));
-        self.ids.copy_within(..until, 1);
-        self.ids[0] = offer.product_id;
-        self.count = self.count.max(until + 1);
-        self.last = Some(offer);
-    }
-
-    fn ids(&self) -> &[u64] {
-        &self.ids[..self.count]
-    }
-}
 
 /// What only the generator knows of an event.
 #[derive(Clone, Copy, Debug)]
@@ -386,7 +222,19 @@ impl Visit {
                     cart_total_minor: goods_minor(&self.cart),
                 })
             }
-            Step::Buy => Body::Purchase(self.buy(world.ids)),
+            Step::Buy => {
+                let tests_card = self
+                    .injected
+                    .is_some_and(|injected| injected.kind == Anomaly::CardTesting);
+                let lines = std::mem::take(&mut self.cart);
+                Body::Purchase(order::pay(
+                    self.cart_id,
+                    lines,
+                    tests_card,
+                    world.ids,
+                    &mut self.dice,
+                ))
+            }
         }
     }
 
@@ -394,7 +242,7 @@ impl Visit {
         match weighted(self.page.ways(), self.dice.bits()) {
             Look::Search => self.search(world),
             Look::Filter => self.filter(),
-            Look::Compare if self.seen.count > 1 => {
+            Look::Compare if self.seen.ids().len() > 1 => {
                 self.page = Page::Comparison;
                 Body::Compare(Compare {
                     product_ids: self.seen.ids().to_vec(),
@@ -570,73 +418,6 @@ impl Visit {
             category_of_slot(self.dice.below(64))
         }
     }
-
-    fn buy(&mut self, ids: u64) -> Sale {
-        let dice = &mut self.dice;
-        let goods = goods_minor(&self.cart);
-        let tests_card = self
-            .injected
-            .is_some_and(|injected| injected.kind == Anomaly::CardTesting);
-        let discount = if !tests_card && dice.percent(DISCOUNTED_PERCENT) {
-            goods * dice.pick(DISCOUNTS_PERCENT) / 100
-        } else {
-            0
-        };
-        let shipping = if !tests_card && goods < FREE_SHIPPING_FROM_MINOR {
-            dice.pick(SHIPPING_MINOR)
-        } else {
-            0
-        };
-        let tax = if tests_card {
-            0
-        } else {
-            (goods - discount) * dice.pick(TAXES_PERCENT) / 100
-        };
-        Sale {
-            transaction_id: dice.uuid(ids),
-            cart_id: self.cart_id,
-            lines: std::mem::take(&mut self.cart),
-            discount_minor: discount,
-            shipping_minor: shipping,
-            tax_minor: tax,
-            total_minor: goods - discount + shipping + tax,
-            currency: CURRENCY.into(),
-            payment_method: weighted(PAYMENTS, dice.bits()),
-        }
-    }
-}
-
-/// Gives back the whole order, or one line of it with its share of discount and tax.
-pub(super) fn refund(bought: &Sale, dice: &mut Dice, ids: u64) -> Sale {
-    let whole = dice.percent(WHOLE_REFUNDS_PERCENT);
-    let lines = if whole {
-        bought.lines.clone()
-    } else {
-        vec![bought.lines[dice.index(bought.lines.len())].clone()]
-    };
-    let (goods, all_goods) = (goods_minor(&lines), goods_minor(&bought.lines));
-    let share = |amount: i64| {
-        let part = i128::from(amount) * i128::from(goods) / i128::from(all_goods.max(1));
-        i64::try_from(part).unwrap_or(amount)
-    };
-    let (discount, tax) = (share(bought.discount_minor), share(bought.tax_minor));
-    let shipping = if whole { bought.shipping_minor } else { 0 };
-    Sale {
-        transaction_id: dice.uuid(ids),
-        cart_id: bought.cart_id,
-        lines,
-        discount_minor: discount,
-        shipping_minor: shipping,
-        tax_minor: tax,
-        total_minor: goods - discount + shipping + tax,
-        currency: CURRENCY.into(),
-        payment_method: bought.payment_method,
-    }
-}
-
-/// Σ quantity × unit price. Quantities and prices here are far below what 64 bits hold.
-fn goods_minor(lines: &[Line]) -> i64 {
-    i64::try_from(lines_total_minor(lines)).unwrap_or(i64::MAX)
 }
 
 /// A UUID (version 7) of the time, with bits of the seed, which makes the key, and the index.
