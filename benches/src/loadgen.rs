@@ -11,6 +11,7 @@ use loadgen::plan::Plan;
 use serde::Deserialize;
 use tokio::process::Command;
 
+use crate::lateness::Paced;
 use crate::process::{self, use_endpoint};
 
 /// The highest that there is: the sink decides how fast it goes.
@@ -34,9 +35,16 @@ pub(crate) struct Run {
 /// A report of loadgen's, as far as it matters here.
 #[derive(Deserialize)]
 struct Report {
+    offered: u64,
     acknowledged: u64,
     failed: u64,
     elapsed_s: f64,
+    start_lateness_ms: Lateness,
+}
+
+#[derive(Deserialize)]
+struct Lateness {
+    p999: f64,
 }
 
 impl Loadgen {
@@ -54,25 +62,13 @@ impl Loadgen {
         kinesis: Option<SocketAddr>,
         flags: &[&str],
     ) -> anyhow::Result<Run> {
-        let mut command = Command::new(&self.executable);
-        command
-            .args([
-                "run",
-                "--output",
-                "json",
-                "--rate",
-                RATE,
-                "--events",
-                &events.to_string(),
-            ])
-            .args(["--sink", if kinesis.is_some() { "kinesis" } else { "null" }])
-            .args(flags);
+        let sink = if kinesis.is_some() { "kinesis" } else { "null" };
+        let mut command = self.reporting(RATE, sink);
+        command.args(["--events", &events.to_string()]).args(flags);
         if let Some(endpoint) = kinesis {
             use_endpoint(&mut command, endpoint);
         }
-        let finished = process::finish(command, &format!("loadgen run {}", flags.join(" "))).await?;
-        let report: Report =
-            serde_json::from_slice(&finished.stdout).context("cannot read the report of loadgen")?;
+        let (report, peak_mb) = finish(command, &flags.join(" ")).await?;
         ensure!(
             report.acknowledged == events && report.failed == 0,
             "of {events} events loadgen sent {}, and {} failed",
@@ -81,11 +77,33 @@ impl Loadgen {
         );
         Ok(Run {
             events_per_s: events as f64 / report.elapsed_s,
-            peak_mb: finished
-                .peak_mb
-                .context("loadgen ended before its memory was seen")?,
+            peak_mb: peak_mb.context("loadgen ended before its memory was seen")?,
         })
     }
+
+    /// Releases `rate` events a second to the sink `null`.
+    pub(crate) async fn pace(&self, rate: u64, seconds: u64) -> anyhow::Result<Paced> {
+        let mut command = self.reporting(&rate.to_string(), "null");
+        command.args(["--duration", &format!("{seconds}s")]);
+        let (report, _) = finish(command, &format!("at {rate} events/s")).await?;
+        Ok(Paced {
+            offered: report.offered,
+            p999_ms: report.start_lateness_ms.p999,
+        })
+    }
+
+    /// A run whose report is read.
+    fn reporting(&self, rate: &str, sink: &str) -> Command {
+        let mut command = Command::new(&self.executable);
+        command.args(["run", "--output", "json", "--rate", rate, "--sink", sink]);
+        command
+    }
+}
+
+async fn finish(command: Command, how: &str) -> anyhow::Result<(Report, Option<f64>)> {
+    let finished = process::finish(command, &format!("loadgen run {how}")).await?;
+    let report = serde_json::from_slice(&finished.stdout).context("cannot read the report of loadgen")?;
+    Ok((report, finished.peak_mb))
 }
 
 /// The generator as `loadgen run` has it by default, but for its start, which is always the same.

@@ -10,6 +10,7 @@ mod endpoint;
 mod function;
 mod generate;
 mod kinesis;
+mod lateness;
 mod limit;
 mod loadgen;
 mod memory;
@@ -32,7 +33,7 @@ use report::Report;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The benchmarks, in the order in which they run.
-const NAMES: [&str; 5] = ["generate", "send", "aggregate", "memory", "sales"];
+const NAMES: [&str; 6] = ["generate", "lateness", "send", "aggregate", "memory", "sales"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -74,6 +75,7 @@ async fn run() -> anyhow::Result<()> {
 async fn bench(name: &str, repository: &Path, report: &mut Report) -> anyhow::Result<()> {
     match name {
         "generate" => generate::run(repository, report).await,
+        "lateness" => lateness::run(repository, report).await,
         "send" => send::run(repository, report).await,
         "aggregate" => send::run_aggregated(repository, report).await,
         "memory" => memory::run(repository, report).await,

@@ -161,7 +161,7 @@ impl<S: Source> Pacer<S> {
 /// What the thread works with.
 #[derive(Debug)]
 pub struct Pace {
-    /// When the run started.
+    /// When the run starts.
     pub started: Instant,
     /// The way into each lane.
     pub senders: Vec<UnboundedSender<Vec<Item>>>,
@@ -186,6 +186,42 @@ pub struct Paced {
     pub latest_event: Option<Timestamp>,
 }
 
+/// Waits for points in time. Sleeps end late: by a tenth of a millisecond, and on a virtual machine one in a thousand by
+/// several milliseconds. So it sleeps until as long before the time as a sleep was late lately, and then gives way to whoever
+/// needs the processor until the time has come.
+struct Alarm {
+    started: Instant,
+    early: Duration,
+}
+
+impl Alarm {
+    /// No sleep that ends later than this is reckoned with.
+    const EARLIEST: Duration = Duration::from_millis(5);
+    /// A late sleep is forgotten over about as many waits.
+    const MEMORY: u32 = 32_768;
+
+    fn new(started: Instant) -> Self {
+        let early = Duration::ZERO;
+        Self { started, early }
+    }
+
+    /// Returns at a time after the start, or before it, awake: then there may be something else to do.
+    fn wait_until(&mut self, time: Duration) {
+        let wake_at = time.saturating_sub(self.early);
+        let sleep = wake_at.saturating_sub(self.started.elapsed());
+        if !sleep.is_zero() {
+            thread::park_timeout(sleep);
+            let late = self.started.elapsed().saturating_sub(wake_at);
+            self.early = self.early.max(late).min(Self::EARLIEST);
+            return;
+        }
+        self.early -= self.early / Self::MEMORY;
+        while self.started.elapsed() < time {
+            thread::yield_now();
+        }
+    }
+}
+
 /// Starts the thread. It ends, and lets go of the lanes, when the source does or when the run is stopped.
 pub fn spawn<S: Source>(
     source: S,
@@ -207,6 +243,8 @@ impl Pace {
     fn run(&self, mut pacer: Pacer<impl Source>) -> Paced {
         let mut lateness_us = latencies_us();
         let mut blocked_from: Option<Duration> = None;
+        let mut alarm = Alarm::new(self.started);
+        thread::park_timeout(self.started.saturating_duration_since(Instant::now()));
         let by = loop {
             let stopped = self.control.is_stopped();
             let now = self.started.elapsed();
@@ -238,7 +276,7 @@ impl Pace {
                 Next::Over => break now,
                 _ if stopped || self.deadline.is_some_and(|deadline| deadline <= sent) => break now,
                 Next::More => {}
-                Next::At(due) => thread::park_timeout(due.max(now + TICK).saturating_sub(sent)),
+                Next::At(due) => alarm.wait_until(due.max(now + TICK)),
                 // Whoever settles a record wakes this thread. It might have done so just before.
                 Next::Later | Next::Room(_) => thread::park_timeout(TICK * 4),
             }

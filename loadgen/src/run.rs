@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
 use events::Timestamp;
@@ -26,6 +27,9 @@ use crate::sink::shards::Shards;
 use crate::sink::{Acked, Keep, Lanes, cost, kinesis, local, settled};
 use crate::source::Source;
 use crate::threshold::{Metric, Outcome, judge};
+
+/// The schedule begins this much later than the threads that keep it: the first record isn't late for want of them.
+const LEAD: Duration = Duration::from_millis(20);
 
 /// What a run needs of the world around it.
 pub struct Host {
@@ -78,7 +82,7 @@ pub async fn run(plan: &Plan, source: impl Source, host: Host) -> Result<Report,
         Some(()) = interrupts.recv() => return Err(Failure::Interrupted),
     };
 
-    let started = Instant::now();
+    let started = Instant::now() + LEAD;
     let shards = target.shards().to_vec();
     let lanes = target.lanes(plan, &control, &standing, started, acked);
     let progress = Progress {
@@ -270,7 +274,7 @@ async fn end_the_pacing(control: Arc<Control>, standing: Arc<Standing>) {
 }
 
 /// Gives a stopped run only so long to send what is queued.
-async fn bound_the_end(control: Arc<Control>, drain: std::time::Duration) {
+async fn bound_the_end(control: Arc<Control>, drain: Duration) {
     control.stopped().await;
     sleep(drain).await;
     control.abandon();

@@ -91,7 +91,7 @@ pub struct Search {
 #[cfg_attr(test, derive(Serialize))]
 pub struct Filter {
     /// The filters in force, by name.
-    pub filters: BTreeMap<String, String>,
+    pub filters: BTreeMap<Cow<'static, str>, Cow<'static, str>>,
 }
 
 /// Products were put side by side.

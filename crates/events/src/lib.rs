@@ -25,7 +25,7 @@ pub use event::{
     Body, CartLine, Checkout, Compare, Device, Envelope, Event, EventType, Filter, Line, PaymentMethod,
     ProductView, Refund, Sale, Search, Stream,
 };
-pub use json::EventRef;
+pub use json::{EventRef, JsonWriter, SessionJson};
 pub use rules::{
     MAX_AHEAD_MS, MAX_AMOUNT_MINOR, MAX_EVENT_BYTES, MAX_QUANTITY, MAX_TEXT_CHARS, Rejection, Rule,
     lines_total_minor,

@@ -81,7 +81,7 @@ struct Wire<'a> {
     price_minor: Option<i64>,
     query: Option<Cow<'static, str>>,
     results: Option<Id>,
-    filters: Option<BTreeMap<String, String>>,
+    filters: Option<BTreeMap<Cow<'static, str>, Cow<'static, str>>>,
     product_ids: Option<Vec<Id>>,
     cart_id: Option<Uuid>,
     quantity: Option<i64>,

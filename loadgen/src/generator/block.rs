@@ -1,9 +1,9 @@
 //! A block: visits that are on at the same time, step by step, and who is on them.
 
-use events::{Body, Refund, Timestamp};
+use events::{Body, JsonWriter, Refund, Timestamp};
 
 use super::anomaly::{self, Anomaly};
-use super::dice::{Dice, Key, Purpose};
+use super::dice::{Dice, Key, Purpose, scale};
 use super::order::refund;
 use super::outline::{Ending, Outline, outlines};
 use super::place::Place;
@@ -17,6 +17,24 @@ const BLOCK_TICKS: u64 = 1 << 32;
 /// Users that might come for each visit of a block; who comes depends on how active they are.
 pub(super) const USERS_PER_VISIT: u64 = 4;
 
+/// Who might come, at a time.
+const CANDIDATES: usize = 32;
+
+/// Tells most numbers that have not been seen before from all that have: a Bloom filter.
+#[derive(Default)]
+struct Known([u64; 16]);
+
+impl Known {
+    /// Whether the number is surely new; from now on, it isn't.
+    fn is_new(&mut self, number: u64) -> bool {
+        let place = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54;
+        let (word, bit) = (&mut self.0[(place / 64) as usize], 1 << (place % 64));
+        let new = *word & bit == 0;
+        *word |= bit;
+        new
+    }
+}
+
 /// What all blocks of a run have in common.
 #[derive(Debug)]
 pub(super) struct World {
@@ -24,10 +42,20 @@ pub(super) struct World {
     pub(super) shop: Shop,
     pub(super) mean_purchases: f64,
     /// Sets the ids of this run's sessions, carts and transactions apart from those of a run of the same shop at another time.
-    pub(super) ids: u64,
+    pub(super) ids: u128,
     /// The anomalies that each block has room for.
     pub(super) kinds: Vec<Anomaly>,
     pub(super) event_key: Key,
+    pub(super) visit_key: Key,
+}
+
+/// Memory that serves again and again.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// Visits that are over: places for the next ones.
+    #[expect(clippy::vec_box, reason = "a visit is moved as a pointer")]
+    visits: Vec<Box<Visit>>,
+    writer: JsonWriter,
 }
 
 /// A block's visits in outline, and the day that they are on.
@@ -87,13 +115,26 @@ impl Cast {
             .rem_euclid(i64::try_from(slices).unwrap_or(i64::MAX))
             .unsigned_abs();
         let in_slice = own / slices;
+        let candidate = |bits: u64| 1 + place.lane + place.lanes * (slice + slices * scale(bits, in_slice));
+        // Those who come, of so many who might, are found without a branch: nobody can guess who does.
+        let (mut coming, mut left) = ([0; CANDIDATES], 0);
         let mut shoppers: Vec<u64> = Vec::with_capacity(count);
+        let mut known = Known::default();
         for outline in &self.outlines[..count] {
             let user_id = match shoppers.last() {
                 Some(same) if outline.follows() => *same,
                 _ => loop {
-                    let user_id = 1 + place.lane + place.lanes * (slice + slices * dice.below(in_slice));
-                    if world.shop.comes(user_id, &mut dice) && !shoppers.contains(&user_id) {
+                    while left == 0 {
+                        for _ in 0..CANDIDATES {
+                            // Who it is stands in the first bits, whether that one comes in the last ones.
+                            let bits = dice.bits();
+                            coming[left] = candidate(bits);
+                            left += usize::from(world.shop.comes(coming[left], bits));
+                        }
+                    }
+                    left -= 1;
+                    let user_id = coming[left];
+                    if known.is_new(user_id) || !shoppers.contains(&user_id) {
                         break user_id;
                     }
                 },
@@ -108,13 +149,12 @@ impl Cast {
             .ordinal
             .wrapping_mul(1 << 16)
             .wrapping_add_unsigned(n as u64);
-        let dice = Dice::new(world.config.seed, Purpose::Visit, number);
         Visit::new(
             world,
             &self.outlines[n],
             world.shop.shopper(user_id),
             self.for_sale,
-            dice,
+            world.visit_key.dice(number),
         )
     }
 }
@@ -141,20 +181,23 @@ impl Block {
         }
     }
 
+    /// The number of the block.
+    pub(super) fn ordinal(&self) -> i64 {
+        self.place.ordinal
+    }
+
     /// The block's next event, which is the run's `index`-th. There must be one left.
-    /// Visits that are over are left in `spare`, for others to take their place.
-    #[expect(clippy::vec_box, reason = "a visit is moved as a pointer")]
-    pub(super) fn take(&mut self, world: &World, moment: &Moment, spare: &mut Vec<Box<Visit>>) -> Record {
+    pub(super) fn take(&mut self, world: &World, moment: &Moment, memory: &mut Memory) -> Record {
         let n = usize::from(self.turns[self.next]);
         self.next += 1;
         let visit = match &mut self.visits[n] {
             Some(visit) => visit,
             none => {
                 if let Ending::GiveBack { order } = self.cast.outlines[n].ending {
-                    return self.give_back(world, moment, order);
+                    return self.give_back(world, moment, order, &mut memory.writer);
                 }
                 let visit = self.cast.visit(world, &self.place, n, self.shoppers[n]);
-                none.insert(match spare.pop() {
+                none.insert(match memory.visits.pop() {
                     Some(mut place) => {
                         *place = visit;
                         place
@@ -163,15 +206,15 @@ impl Block {
                 })
             }
         };
-        let record = visit.take(world, moment);
+        let record = visit.take(world, moment, &mut memory.writer);
         if visit.is_over() {
-            spare.extend(self.visits[n].take());
+            memory.visits.extend(self.visits[n].take());
         }
         record
     }
 
     /// Gives back an order of days ago. It is made once more, as it was made then.
-    fn give_back(&self, world: &World, moment: &Moment, order: u32) -> Record {
+    fn give_back(&self, world: &World, moment: &Moment, order: u32, writer: &mut JsonWriter) -> Record {
         let then = world.config.refunded(&self.place);
         let cast = Cast::new(world, &then);
         let buyers = cast
@@ -190,7 +233,7 @@ impl Block {
             refunded_transaction_id: sale.transaction_id,
             sale: refund(sale, dice, world.ids),
         });
-        visit.after_the_visit(world, moment, body)
+        visit.after_the_visit(world, moment, body, writer)
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Dice(u64);
 impl Dice {
     /// The stream numbered `n` of a seed.
     pub(super) fn new(seed: u64, purpose: Purpose, n: i64) -> Self {
-        Self(hash(seed, purpose, n.cast_unsigned()))
+        Key::new(seed, purpose).dice(n)
     }
 
     /// 64 even bits.
@@ -77,7 +77,12 @@ impl Dice {
 
     /// One of `choices`, which is not empty.
     pub(super) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.index(choices.len())]
+        Self::choice(self.bits(), choices)
+    }
+
+    /// The one of `choices`, which is not empty, that `bits` of 2^64 fall on.
+    pub(super) fn choice<T: Copy>(bits: u64, choices: &[T]) -> T {
+        choices[usize::try_from(scale(bits, choices.len() as u64)).unwrap_or(0)]
     }
 
     /// Puts `items` into a random order.
@@ -88,11 +93,17 @@ impl Dice {
     }
 
     /// A random UUID (version 4), another one for each `key`.
-    pub(super) fn uuid(&mut self, key: u64) -> Uuid {
-        let (high, low) = (self.bits() ^ key, self.bits() ^ finalize(key));
-        let bytes = (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
-        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    pub(super) fn uuid(&mut self, key: u128) -> Uuid {
+        let (high, low) = (self.bits(), self.bits());
+        with_version((u128::from(high) << 64 | u128::from(low)) ^ key, 4)
     }
+}
+
+/// A UUID of these bits, but for those that tell its version and that it is one of RFC 9562.
+pub(super) fn with_version(bits: u128, version: u8) -> Uuid {
+    const VERSION: u128 = 0xF << 76;
+    const VARIANT: u128 = 0b11 << 62;
+    Uuid::from_u128(bits & !VERSION & !VARIANT | u128::from(version) << 76 | 0b10 << 62)
 }
 
 /// 64 even bits for a thing with a number.
@@ -113,6 +124,11 @@ impl Key {
     pub(super) fn hash(self, n: u64) -> u64 {
         mix(self.0 ^ n)
     }
+
+    /// Its draws.
+    pub(super) fn dice(self, n: i64) -> Dice {
+        Dice(self.hash(n.cast_unsigned()))
+    }
 }
 
 /// `u` of 2^64 as a part of `n`.
@@ -125,16 +141,31 @@ pub(super) fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// The choice that `bits` of 2^64 fall on.
-pub(super) fn weighted<T: Copy>(choices: &[(T, u64)], bits: u64) -> T {
-    let mut rest = scale(bits, choices.iter().map(|(_, weight)| weight).sum());
-    for (choice, weight) in choices {
-        match rest.checked_sub(*weight) {
-            None => return *choice,
-            Some(left) => rest = left,
+/// Choices with weights that add up to a hundred: one of them in each place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hundred<T>([T; 100]);
+
+impl<T: Copy> Hundred<T> {
+    /// Each choice, as often as its percentage says.
+    pub(super) const fn new(choices: &[(T, usize)]) -> Self {
+        let mut places = [choices[0].0; 100];
+        let (mut place, mut n) = (0, 0);
+        while n < choices.len() {
+            let end = place + choices[n].1;
+            while place < end {
+                places[place] = choices[n].0;
+                place += 1;
+            }
+            n += 1;
         }
+        assert!(place == 100, "the percentages add up to a hundred");
+        Self(places)
     }
-    choices[0].0
+
+    /// The choice that `bits` of 2^64 fall on.
+    pub(super) fn at(&self, bits: u64) -> T {
+        self.0[usize::try_from(scale(bits, 100)).unwrap_or(0)]
+    }
 }
 
 fn mix(x: u64) -> u64 {
@@ -168,10 +199,11 @@ mod tests {
 
     #[test]
     fn choices_follow_their_weights() {
+        const THREE: Hundred<usize> = Hundred::new(&[(0, 10), (1, 20), (2, 70)]);
         let mut dice = Dice::new(1, Purpose::Block, 0);
         let mut counts = [0_u32; 3];
         for _ in 0..100_000 {
-            counts[weighted(&[(0, 1), (1, 2), (2, 7)], dice.bits())] += 1;
+            counts[THREE.at(dice.bits())] += 1;
         }
         for (count, expected) in counts.iter().zip([10_000, 20_000, 70_000_u32]) {
             assert!(count.abs_diff(expected) < 600, "{counts:?}");

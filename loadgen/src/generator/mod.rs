@@ -20,6 +20,7 @@ pub mod shop;
 mod traffic;
 mod visit;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use events::{Event, Timestamp};
@@ -32,13 +33,12 @@ pub use self::schedule::{Curve, Stage};
 pub use self::traffic::{Funnel, FunnelError, Traffic};
 
 use self::anomaly::kinds_within;
-use self::block::{Block, USERS_PER_VISIT, World};
-use self::dice::{Dice, Key, Purpose, hash};
+use self::block::{Block, Memory, USERS_PER_VISIT, World};
+use self::dice::{Dice, Key, Purpose};
 use self::faults::{Pending, bad_record};
 use self::place::{Layout, Place, Places};
 use self::schedule::Schedule;
 use self::shop::Shop;
-use self::visit::Visit;
 use crate::source::{Keep, Record, Source};
 
 /// Blocks in flight at most, whatever the rate: they are held in memory.
@@ -48,6 +48,7 @@ const MAX_VISITS: u64 = 131_072;
 /// After how many days orders come back, each as often as the others.
 const REFUND_DAYS: [f64; 8] = [1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 14.0, 21.0];
 const SECONDS_PER_DAY: f64 = 86_400.0;
+const NS_PER_MS: u64 = 1_000_000;
 /// A little more than the longest of them.
 const REFUNDED_WITHIN_MS: i64 = 30 * events::MS_PER_DAY;
 const YEAR_MS: i64 = 366 * events::MS_PER_DAY;
@@ -233,17 +234,28 @@ struct Moment {
     keep: Keep,
 }
 
+/// What sets the ids of a run apart.
+fn ids(seed: u64, start: Timestamp) -> u128 {
+    let key = Key::new(seed, Purpose::Ids);
+    let start_ms = start.as_ms().cast_unsigned();
+    u128::from(key.hash(start_ms)) << 64 | u128::from(key.hash(!start_ms))
+}
+
 /// Makes the records of a run, in order.
 pub struct Generator {
     world: World,
     places: Places,
     schedule: Schedule,
     limit: Limit,
-    /// The block that each lane is in, by its ordinal.
-    lanes: Vec<Option<(i64, Block)>>,
-    /// Visits that are over: memory for the next ones.
-    #[expect(clippy::vec_box, reason = "a visit is moved as a pointer")]
-    spare: Vec<Box<Visit>>,
+    /// The limit's duration, in nanoseconds; what is due by then is no more.
+    ends_ns: u64,
+    /// The block that each lane is in.
+    lanes: Vec<Option<Block>>,
+    /// The blocks that come next, in their order.
+    ahead: VecDeque<Block>,
+    /// Up to which block, this one excluded, all are planned.
+    planned: i64,
+    memory: Memory,
     pending: Pending,
     /// What a bad record looks like; only where there are to be such.
     last: Option<Record>,
@@ -261,8 +273,13 @@ impl Generator {
             places: Places::new(layout),
             schedule: Schedule::new(config.rate, config.start, &config.curve),
             limit,
+            ends_ns: limit.duration.map_or(u64::MAX, |duration| {
+                u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+            }),
             lanes: (0..layout.lanes).map(|_| None).collect(),
-            spare: Vec::new(),
+            ahead: VecDeque::new(),
+            planned: 0,
+            memory: Memory::default(),
             pending: Pending::default(),
             last: None,
             records: 0,
@@ -271,52 +288,70 @@ impl Generator {
                 shop: Shop::new(config.seed, config.users, config.products),
                 mean_purchases: config.traffic.mean_purchases(),
                 kinds: kinds_within(config.traffic.least_purchases()),
-                ids: hash(config.seed, Purpose::Ids, config.start.as_ms().cast_unsigned()),
+                ids: ids(config.seed, config.start),
                 event_key: Key::new(config.seed, Purpose::EventId),
+                visit_key: Key::new(config.seed, Purpose::Visit),
                 config,
             },
         }
     }
 
-    /// The shop's next event, due at a time.
-    fn record(&mut self, due: Duration, keep: Keep) -> Record {
+    /// The shop's next event, due so long after the start.
+    fn record(&mut self, due_ns: u64, keep: Keep) -> Record {
         let index = self.events;
         self.events += 1;
         let place = self.places.next();
+        if place.lane == 0 {
+            self.plan_ahead();
+        }
         let lane = &mut self.lanes[usize::try_from(place.lane).unwrap_or(0)];
-        let (_, block) = match lane {
-            Some(current) if current.0 == place.ordinal => current,
-            _ => lane.insert((place.ordinal, Block::new(&self.world, place))),
+        let block = match lane {
+            Some(current) if current.ordinal() == place.ordinal => current,
+            _ => {
+                let next = self.ahead.pop_front();
+                lane.insert(next.expect("a wave's blocks are planned before it begins"))
+            }
         };
-        let ms = i64::try_from(due.as_secs()).map_or(i64::MAX, |seconds| seconds.saturating_mul(1_000));
-        let ms = ms.saturating_add(due.subsec_millis().into());
-        let now = self.world.config.start.plus_ms(ms);
+        let now = self
+            .world
+            .config
+            .start
+            .plus_ms((due_ns / NS_PER_MS).cast_signed());
         let moment = Moment {
             index,
-            due,
+            due: Duration::from_nanos(due_ns),
             now,
             keep,
         };
-        block.take(&self.world, &moment, &mut self.spare)
+        block.take(&self.world, &moment, &mut self.memory)
+    }
+
+    fn plan_ahead(&mut self) {
+        while self.planned < self.places.planned_by_now() {
+            let place = self.places.of(self.planned);
+            self.ahead.push_back(Block::new(&self.world, place));
+            self.planned += 1;
+        }
     }
 
     /// Lets go wrong what is to go wrong.
-    fn with_faults(&mut self, due: Duration) -> Record {
+    fn with_faults(&mut self, at: u64, due_ns: u64) -> Record {
         let FaultRates { bad, duplicate, .. } = self.world.config.faults;
-        if let Some(again) = self.pending.take(self.records) {
+        let due = Duration::from_nanos(due_ns);
+        if let Some(again) = self.pending.take(at) {
             return Record { due, ..again };
         }
         let seed = self.world.config.seed;
-        let mut dice = Dice::new(seed, Purpose::Fault, self.records.cast_signed());
+        let mut dice = Dice::new(seed, Purpose::Fault, at.cast_signed());
         if dice.chance(bad)
             && let Some(like) = &self.last
-            && let Some(record) = bad_record(seed, self.records, due, like, &mut dice)
+            && let Some(record) = bad_record(seed, at, due, like, &mut dice)
         {
             return record;
         }
-        let record = self.record(due, Keep::ALL);
+        let record = self.record(due_ns, Keep::ALL);
         if dice.chance(duplicate) {
-            self.pending.repeat(self.records, &record, &mut dice);
+            self.pending.repeat(at, &record, &mut dice);
         }
         self.last = Some(record.clone());
         record
@@ -325,23 +360,22 @@ impl Generator {
 
 impl Source for Generator {
     fn next_record(&mut self, keep: Keep) -> Option<Record> {
-        if self.limit.records.is_some_and(|records| self.records >= records) {
+        let at = self.records;
+        if self.limit.records.is_some_and(|records| at >= records) {
             return None;
         }
-        let due = self.schedule.due(self.records);
-        if due == Duration::MAX || self.limit.duration.is_some_and(|duration| due >= duration) {
+        let due_ns = self.schedule.due_ns(at);
+        if due_ns >= self.ends_ns {
             return None;
         }
-        let faults = self.world.config.faults;
-        let record = if faults.bad > 0.0 || faults.duplicate > 0.0 {
-            let mut record = self.with_faults(due);
-            record.content = record.content.filter(|_| keep.wants(record.stream));
-            record
-        } else {
-            self.record(due, keep)
-        };
         self.records += 1;
-        Some(record)
+        let faults = self.world.config.faults;
+        if faults.bad > 0.0 || faults.duplicate > 0.0 {
+            let mut record = self.with_faults(at, due_ns);
+            record.content = record.content.filter(|_| keep.wants(record.stream));
+            return Some(record);
+        }
+        Some(self.record(due_ns, keep))
     }
 }
 

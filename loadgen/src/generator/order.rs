@@ -2,7 +2,7 @@
 
 use events::{CURRENCY, Line, PaymentMethod, Sale, Uuid, lines_total_minor};
 
-use super::dice::{Dice, weighted};
+use super::dice::{Dice, Hundred};
 
 /// Orders of a hundred with a discount, and how much of the goods' price it takes off, in percent.
 const DISCOUNTED_PERCENT: u64 = 20;
@@ -14,7 +14,7 @@ const SHIPPING_MINOR: &[i64] = &[399, 499, 799];
 const TAXES_PERCENT: &[i64] = &[0, 5, 7, 8, 10];
 /// Refunds of a hundred that give back the whole order.
 const WHOLE_REFUNDS_PERCENT: u64 = 60;
-const PAYMENTS: &[(PaymentMethod, u64)] = &[
+static PAYMENTS: Hundred<PaymentMethod> = Hundred::new(&[
     (PaymentMethod::CreditCard, 38),
     (PaymentMethod::DebitCard, 18),
     (PaymentMethod::Paypal, 18),
@@ -22,10 +22,10 @@ const PAYMENTS: &[(PaymentMethod, u64)] = &[
     (PaymentMethod::GooglePay, 7),
     (PaymentMethod::BankTransfer, 6),
     (PaymentMethod::GiftCard, 3),
-];
+]);
 
 /// Pays for what is in a cart. Who tries a stolen card pays for the goods and nothing else.
-pub(super) fn pay(cart_id: Uuid, lines: Vec<Line>, tests_card: bool, ids: u64, dice: &mut Dice) -> Sale {
+pub(super) fn pay(cart_id: Uuid, lines: Vec<Line>, tests_card: bool, ids: u128, dice: &mut Dice) -> Sale {
     let goods = goods_minor(&lines);
     let discount = if !tests_card && dice.percent(DISCOUNTED_PERCENT) {
         goods * dice.pick(DISCOUNTS_PERCENT) / 100
@@ -51,12 +51,12 @@ pub(super) fn pay(cart_id: Uuid, lines: Vec<Line>, tests_card: bool, ids: u64, d
         tax_minor: tax,
         total_minor: goods - discount + shipping + tax,
         currency: CURRENCY.into(),
-        payment_method: weighted(PAYMENTS, dice.bits()),
+        payment_method: PAYMENTS.at(dice.bits()),
     }
 }
 
 /// Gives back the whole order, or one line of it with its share of discount and tax.
-pub(super) fn refund(bought: &Sale, dice: &mut Dice, ids: u64) -> Sale {
+pub(super) fn refund(bought: &Sale, dice: &mut Dice, ids: u128) -> Sale {
     let whole = dice.percent(WHOLE_REFUNDS_PERCENT);
     let lines = if whole {
         bought.lines.clone()

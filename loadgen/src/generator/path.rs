@@ -1,14 +1,20 @@
 //! Where a visit stands: the page, what was seen, and what is left to do.
 
-use super::dice::Dice;
+use std::hint::select_unpredictable;
+
+use super::dice::{Dice, Hundred, scale};
 use super::outline::{Ending, Outline};
 use super::shop::Offer;
 
-/// What a visitor does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a visitor does next: looks around, first of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
-    /// Looks around: a view, a search, a filter or a comparison.
-    Look,
+    View,
+    Search,
+    Filter,
+    Compare,
+    /// Looks at what is then put into the cart.
+    Want,
     /// Puts the first product into the cart.
     Fill,
     /// Adds to the cart, changes or removes something in it.
@@ -17,6 +23,12 @@ pub(super) enum Step {
     Checkout,
     /// Pays.
     Buy,
+}
+
+impl Step {
+    pub(super) fn looks(self) -> bool {
+        self <= Self::Want
+    }
 }
 
 /// The page that the visitor is on.
@@ -32,36 +44,38 @@ pub(super) enum Page {
     Cart,
 }
 
-/// What to look at next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
-    View,
-    Search,
-    Filter,
-    Compare,
-}
+/// Where visitors go from each page, in percent.
+static WAYS: [Hundred<Step>; 5] = [
+    Hundred::new(&[(Step::View, 42), (Step::Search, 40), (Step::Filter, 18)]),
+    Hundred::new(&[(Step::View, 72), (Step::Filter, 14), (Step::Search, 14)]),
+    Hundred::new(&[
+        (Step::View, 64),
+        (Step::Search, 17),
+        (Step::Compare, 12),
+        (Step::Filter, 7),
+    ]),
+    Hundred::new(&[(Step::View, 85), (Step::Search, 15)]),
+    Hundred::new(&[(Step::View, 75), (Step::Search, 25)]),
+];
 
 impl Page {
-    /// Where visitors go from here, in percent.
-    pub(super) const fn ways(self) -> &'static [(Look, u64)] {
-        match self {
-            Self::Landing => &[(Look::View, 42), (Look::Search, 40), (Look::Filter, 18)],
-            Self::Results { .. } => &[(Look::View, 72), (Look::Filter, 14), (Look::Search, 14)],
-            Self::Product => &[
-                (Look::View, 64),
-                (Look::Search, 17),
-                (Look::Compare, 12),
-                (Look::Filter, 7),
-            ],
-            Self::Comparison => &[(Look::View, 85), (Look::Search, 15)],
-            Self::Cart => &[(Look::View, 75), (Look::Search, 25)],
-        }
+    fn ways(self) -> &'static Hundred<Step> {
+        let page = match self {
+            Self::Landing => 0,
+            Self::Results { .. } => 1,
+            Self::Product => 2,
+            Self::Comparison => 3,
+            Self::Cart => 4,
+        };
+        &WAYS[page]
     }
 }
 
 /// What is left to do on a visit, as numbers of steps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Left {
+    /// All of them.
+    steps: u32,
     /// Looks before the cart is filled; all looks where it isn't.
     looks_first: u32,
     fills: bool,
@@ -69,16 +83,15 @@ pub(super) struct Left {
     looks: u32,
     changes: u32,
     checks_out: bool,
-    buys: bool,
 }
 
 impl Left {
     /// Puts what a visit is made of into an order that makes sense.
     pub(super) fn of(outline: &Outline, dice: &mut Dice) -> Self {
-        let (fills, checks_out, buys) = match outline.ending {
-            Ending::Browse | Ending::GiveBack { .. } => (false, false, false),
-            Ending::LeaveCart { at_till } => (true, at_till, false),
-            Ending::Buy => (true, true, true),
+        let (fills, checks_out) = match outline.ending {
+            Ending::Browse | Ending::GiveBack { .. } => (false, false),
+            Ending::LeaveCart { at_till } => (true, at_till),
+            Ending::Buy => (true, true),
         };
         let looks = if fills {
             u32::try_from(dice.below(outline.looks.max(1).into())).unwrap_or(0)
@@ -86,51 +99,49 @@ impl Left {
             0
         };
         Self {
+            steps: outline.looks + outline.cart_steps(),
             looks_first: outline.looks - looks,
             fills,
             looks,
             changes: outline.changes,
             checks_out,
-            buys,
         }
     }
 
-    /// The next step; the last one for ever.
-    pub(super) fn next(&mut self, dice: &mut Dice) -> Step {
-        if self.looks_first > 0 {
-            self.looks_first -= 1;
-            Step::Look
-        } else if std::mem::take(&mut self.fills) {
-            Step::Fill
-        } else if self.looks + self.changes > 0 {
-            if dice.below((self.looks + self.changes).into()) < self.looks.into() {
-                self.looks -= 1;
-                Step::Look
-            } else {
-                self.changes -= 1;
-                Step::Change
-            }
-        } else if std::mem::take(&mut self.checks_out) {
-            Step::Checkout
-        } else {
-            self.buys = false;
-            Step::Buy
-        }
-    }
-
-    pub(super) fn fills_next(&self) -> bool {
-        self.looks_first == 0 && self.fills
+    /// The next step, of which there is one, for somebody on this page. What comes next is anybody's guess, the processor's
+    /// as well: so there are no branches here, and one jump where the step is taken.
+    pub(super) fn next(&mut self, page: Page, dice: &mut Dice) -> Step {
+        const PHASES: [Step; 5] = [Step::View, Step::Fill, Step::Change, Step::Checkout, Step::Buy];
+        let bits = dice.bits();
+        let between = self.looks + self.changes;
+        let phases = u32::from(self.looks_first > 0)
+            | u32::from(self.fills) << 1
+            | u32::from(between > 0) << 2
+            | u32::from(self.checks_out) << 3
+            | 1 << 4;
+        let phase = phases.trailing_zeros();
+        let looks_first = phase == 0;
+        let looks = phase == 2 && scale(bits << 32, between.into()) < self.looks.into();
+        let wants = looks_first && self.looks_first == 1 && self.fills;
+        self.steps -= 1;
+        self.looks_first -= u32::from(looks_first);
+        self.fills &= phase != 1;
+        self.looks -= u32::from(looks);
+        self.changes -= u32::from(phase == 2 && !looks);
+        self.checks_out &= phase != 3;
+        let look = select_unpredictable(wants, Step::Want, page.ways().at(bits));
+        select_unpredictable(looks_first || looks, look, PHASES[phase as usize])
     }
 
     pub(super) fn is_none(&self) -> bool {
-        let some = self.fills || self.checks_out || self.buys;
-        self.looks_first + self.looks + self.changes == 0 && !some
+        self.steps == 0
     }
 }
 
 /// The products seen last, each once, the latest one first.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seen {
+    /// Ids begin with 1.
     ids: [u64; 3],
     count: usize,
     pub(super) last: Option<Offer>,
@@ -138,11 +149,18 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn see(&mut self, offer: Offer) {
-        let known = self.ids().iter().position(|id| *id == offer.product_id);
-        let until = known.unwrap_or(self.count.min(2));
-        self.ids.copy_within(..until, 1);
-        self.ids[0] = offer.product_id;
-        self.count = self.count.max(until + 1);
+        let (id, [first, second, third]) = (offer.product_id, self.ids);
+        let known = self.ids.contains(&id);
+        self.ids = [
+            id,
+            if first == id { second } else { first },
+            if first == id || second == id {
+                third
+            } else {
+                second
+            },
+        ];
+        self.count = (self.count + usize::from(!known)).min(self.ids.len());
         self.last = Some(offer);
     }
 

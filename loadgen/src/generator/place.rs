@@ -65,6 +65,21 @@ impl Places {
     }
 }
 
+impl Places {
+    /// The place of a block.
+    pub(super) fn of(&self, ordinal: i64) -> Place {
+        self.layout.of(ordinal)
+    }
+
+    /// Up to which block, this one excluded, all should be planned by now. The next wave's blocks are planned over the
+    /// course of this wave: all at once, at its first events, they would hold those up.
+    pub(super) fn planned_by_now(&self) -> i64 {
+        let next_lanes = (self.lanes * 2).min(self.layout.lanes);
+        let events = self.lanes * self.layout.block;
+        self.first + signed(self.lanes + self.taken * next_lanes / events)
+    }
+}
+
 impl Layout {
     /// The place of a block.
     pub(super) fn of(self, ordinal: i64) -> Place {

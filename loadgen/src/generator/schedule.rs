@@ -117,8 +117,8 @@ impl Schedule {
         }
     }
 
-    /// How long after the start event `index` is due; fast when asked in order.
-    pub(super) fn due(&mut self, index: u64) -> Duration {
+    /// How long after the start event `index` is due, in nanoseconds; `u64::MAX` if it never is. Fast when asked in order.
+    pub(super) fn due_ns(&mut self, index: u64) -> u64 {
         let wanted = index as f64;
         if self.segments[self.at].events_before > wanted {
             self.at = 0;
@@ -132,16 +132,21 @@ impl Schedule {
                     clippy::cast_sign_loss,
                     reason = "it saturates in 584 years"
                 )]
-                return Duration::from_nanos((seconds * 1e9 + 0.5) as u64);
+                return (seconds * 1e9 + 0.5) as u64;
             }
             if self.at + 1 == self.segments.len() {
                 if !self.by_calendar {
-                    return Duration::MAX;
+                    return u64::MAX;
                 }
                 self.add_hour();
             }
             self.at += 1;
         }
+    }
+
+    /// The same as a duration.
+    pub(super) fn due(&mut self, index: u64) -> Duration {
+        Duration::from_nanos(self.due_ns(index))
     }
 
     /// The rest of an hour, at that hour's rate.

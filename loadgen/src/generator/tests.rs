@@ -233,7 +233,7 @@ fn the_records_of_a_seed_are_pinned() {
     };
     assert_eq!(
         digest(config()),
-        "48b2fb7db6405c7ec92ec950bc6541633fbb6bfae7fa869c911c678e9b5ba398"
+        "9f030c5903df72cd5f354ea6419d2659528d4105529dbe690e6017564bd2b692"
     );
     let faults = FaultRates {
         bad: 0.01,
@@ -242,7 +242,7 @@ fn the_records_of_a_seed_are_pinned() {
     };
     assert_eq!(
         digest(Config { faults, ..config() }),
-        "5c9eefa23d5c4da49ab35ac88f5e06b469dcc08fda4ce8a0a29bcfb2908efbdd"
+        "2de084a2c690232bb31a0d6b36022bcb2991154965ba5f0020ee3bca23a6ee0e"
     );
 }
 

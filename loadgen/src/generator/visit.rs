@@ -1,19 +1,20 @@
 //! One visit: a shopper, the page that the shopper is on, a cart and what happens to it, step by step.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use events::{
-    Body, CartLine, Checkout, Compare, Country, Envelope, Event, EventRef, Filter, Line, ProductView, Search,
-    Timestamp, Uuid,
+    Body, CartLine, Checkout, Compare, Envelope, Event, EventRef, Filter, JsonWriter, Line, ProductView,
+    Search, SessionJson, Timestamp, Uuid,
 };
 
 use super::anomaly::Anomaly;
 use super::block::World;
-use super::dice::{Dice, Key, weighted};
+use super::dice::{Dice, Key, with_version};
 use super::order::{self, goods_minor};
 use super::outline::Outline;
-use super::path::{Left, Look, Page, Seen, Step};
-use super::shop::{BRANDS, CATEGORIES, Offer, Shopper, category_of_slot};
+use super::path::{Left, Page, Seen, Step};
+use super::shop::{BRANDS, CATEGORIES, Category, Offer, Shopper, category_of_slot};
 use super::{Injected, Moment, Planned};
 use crate::source::{Content, Kind, Record};
 
@@ -36,9 +37,18 @@ const HIGH_VALUE: (i64, i64) = (50, 100);
 /// What a stolen card is tried with, in minor units.
 const CARD_TEST_MINOR: (i64, i64) = (50, 199);
 
-const ADJECTIVES: &[&str] = &[
+const ADJECTIVES: [&str; 10] = [
     "best", "cheap", "new", "small", "black", "white", "wireless", "organic", "gift", "sale",
 ];
+
+/// In dollars.
+const PRICE_LIMITS: &[&str] = &["10", "20", "30", "50", "75", "100", "150", "200", "300", "500"];
+
+/// What is looked for, by category and adjective.
+static QUERIES: LazyLock<Vec<[String; ADJECTIVES.len()]>> = LazyLock::new(|| {
+    let queries = |category: &Category| ADJECTIVES.map(|adjective| format!("{adjective} {}", category.name));
+    CATEGORIES.iter().map(queries).collect()
+});
 
 /// What only the generator knows of an event.
 #[derive(Clone, Copy, Debug)]
@@ -51,8 +61,9 @@ struct Known {
 /// The state of a visit.
 pub(super) struct Visit {
     shopper: Shopper,
-    country: Country,
-    session_id: Uuid,
+    /// What its events have in common; the id and the time are each one's own.
+    envelope: Envelope,
+    session: SessionJson,
     cart_id: Uuid,
     /// How many events the cart's life has, its purchase included.
     cart_steps: u32,
@@ -86,10 +97,18 @@ impl Visit {
         };
         // What is found by the time between orders is sent in time.
         let late = outline.injected.is_none() && dice.chance(world.config.faults.late);
+        let envelope = Envelope {
+            event_id: Uuid::nil(),
+            occurred_at: world.config.start,
+            user_id: shopper.user_id,
+            session_id: dice.uuid(world.ids),
+            country,
+            device: shopper.device,
+        };
         Self {
             shopper,
-            country,
-            session_id: dice.uuid(world.ids),
+            session: SessionJson::new(&envelope),
+            envelope,
             cart_id: dice.uuid(world.ids),
             injected: outline.injected,
             late_ms: if late {
@@ -113,21 +132,21 @@ impl Visit {
     }
 
     /// Takes the next step. There must be one left.
-    pub(super) fn take(&mut self, world: &World, moment: &Moment) -> Record {
-        let step = self.left.next(&mut self.dice);
+    pub(super) fn take(&mut self, world: &World, moment: &Moment, writer: &mut JsonWriter) -> Record {
+        let step = self.left.next(self.page, &mut self.dice);
         let body = self.step(step, world);
         let known = Known {
             anomaly: self.injected.filter(|_| step == Step::Buy),
             late: self.late_ms > 0,
-            cart_steps: if step == Step::Look { 0 } else { self.cart_steps },
+            cart_steps: if step.looks() { 0 } else { self.cart_steps },
         };
-        self.record(world, moment, self.session_id, body, known)
+        self.record(world, moment, body, known, writer)
     }
 
     /// Takes all steps; what the last one gave, and the dice for what comes after.
     pub(super) fn take_all(&mut self, world: &World) -> (Body, &mut Dice) {
         loop {
-            let step = self.left.next(&mut self.dice);
+            let step = self.left.next(self.page, &mut self.dice);
             let body = self.step(step, world);
             if self.is_over() {
                 return (body, &mut self.dice);
@@ -136,21 +155,35 @@ impl Visit {
     }
 
     /// What the shopper does in a visit days later, from home.
-    pub(super) fn after_the_visit(&mut self, world: &World, moment: &Moment, body: Body) -> Record {
-        let session_id = self.dice.uuid(world.ids);
-        self.country = self.shopper.country;
+    pub(super) fn after_the_visit(
+        &mut self,
+        world: &World,
+        moment: &Moment,
+        body: Body,
+        writer: &mut JsonWriter,
+    ) -> Record {
+        self.envelope.session_id = self.dice.uuid(world.ids);
+        self.envelope.country = self.shopper.country;
+        self.session = SessionJson::new(&self.envelope);
         self.late_ms = 0;
         let known = Known {
             anomaly: None,
             late: false,
             cart_steps: 0,
         };
-        self.record(world, moment, session_id, body, known)
+        self.record(world, moment, body, known, writer)
     }
 
     /// The JSON is written from the parts, which come together only where the event is kept.
     #[inline]
-    fn record(&self, world: &World, moment: &Moment, session_id: Uuid, body: Body, known: Known) -> Record {
+    fn record(
+        &self,
+        world: &World,
+        moment: &Moment,
+        body: Body,
+        known: Known,
+        writer: &mut JsonWriter,
+    ) -> Record {
         let &Moment {
             index,
             due,
@@ -162,36 +195,33 @@ impl Visit {
         } else {
             now.plus_ms(-self.late_ms.min(now.as_ms()))
         };
-        let envelope = Envelope {
-            event_id: event_id(world.event_key, index, occurred_at),
-            occurred_at,
-            user_id: self.shopper.user_id,
-            session_id,
-            country: self.country,
-            device: self.shopper.device,
-        };
-        let mut json = Vec::new();
+        let event_id = event_id(world.event_key, index, occurred_at);
         let event = EventRef {
-            envelope: &envelope,
+            event_id,
+            occurred_at,
+            session: &self.session,
             body: &body,
         };
-        event.to_json(&mut json);
+        let json = writer.write(event);
         let event_type = body.event_type();
         let stream = event_type.stream();
-        let content = keep.wants(stream).then(|| {
-            let Known {
-                anomaly,
-                late,
-                cart_steps,
-            } = known;
-            Box::new(Content::Event(Planned {
+        // Not in a closure, which the body would be copied into whether it is kept or not.
+        let content = if keep.wants(stream) {
+            let envelope = Envelope {
+                event_id,
+                occurred_at,
+                ..self.envelope
+            };
+            Some(Box::new(Content::Event(Planned {
                 index,
                 event: Event { envelope, body },
-                anomaly,
-                late,
-                cart_steps: Some(cart_steps),
-            }))
-        });
+                anomaly: known.anomaly,
+                late: known.late,
+                cart_steps: Some(known.cart_steps),
+            })))
+        } else {
+            None
+        };
         Record {
             stream,
             user_id: self.shopper.user_id,
@@ -206,12 +236,27 @@ impl Visit {
     #[inline]
     fn step(&mut self, step: Step, world: &World) -> Body {
         match step {
-            // Who is about to fill the cart looks at the product first.
-            Step::Look if self.left.fills_next() => {
+            Step::Search => self.search(world),
+            Step::Filter => self.filter(),
+            Step::Compare if self.seen.ids().len() > 1 => {
+                self.page = Page::Comparison;
+                Body::Compare(Compare {
+                    product_ids: self.seen.ids().to_vec(),
+                })
+            }
+            Step::View | Step::Compare => {
+                let offer = match self.page {
+                    Page::Results { category } => {
+                        world.shop.offer_in(category, self.dice.bits(), self.for_sale)
+                    }
+                    _ => self.product(world),
+                };
+                self.view(offer)
+            }
+            Step::Want => {
                 let offer = self.wanted(world);
                 self.view(offer)
             }
-            Step::Look => self.look(world),
             Step::Fill => self.fill(world),
             Step::Change => self.change(world),
             Step::Checkout => {
@@ -238,36 +283,14 @@ impl Visit {
         }
     }
 
-    fn look(&mut self, world: &World) -> Body {
-        match weighted(self.page.ways(), self.dice.bits()) {
-            Look::Search => self.search(world),
-            Look::Filter => self.filter(),
-            Look::Compare if self.seen.ids().len() > 1 => {
-                self.page = Page::Comparison;
-                Body::Compare(Compare {
-                    product_ids: self.seen.ids().to_vec(),
-                })
-            }
-            Look::View | Look::Compare => {
-                let offer = match self.page {
-                    Page::Results { category } => {
-                        world.shop.offer_in(category, self.dice.bits(), self.for_sale)
-                    }
-                    _ => self.product(world),
-                };
-                self.view(offer)
-            }
-        }
-    }
-
     fn search(&mut self, world: &World) -> Body {
         let category = self.category();
-        let adjective = self.dice.pick(ADJECTIVES);
-        let name = CATEGORIES[usize::from(category)].name;
+        let n = self.dice.index(ADJECTIVES.len());
         if self.dice.percent(NOTHING_FOUND_PERCENT) {
             // Who mistypes finds nothing.
             self.page = Page::Landing;
-            let query = format!("{adjective} {}", name.replacen(['a', 'e', 'o'], "", 1));
+            let name = CATEGORIES[usize::from(category)].name;
+            let query = format!("{} {}", ADJECTIVES[n], name.replacen(['a', 'e', 'o'], "", 1));
             return Body::Search(Search {
                 query: query.into(),
                 results: 0,
@@ -276,7 +299,7 @@ impl Visit {
         self.page = Page::Results { category };
         let results = 1 + self.dice.skewed(world.config.products / 10);
         Body::Search(Search {
-            query: [adjective, " ", name].concat().into(),
+            query: QUERIES[usize::from(category)][n].as_str().into(),
             results,
         })
     }
@@ -287,18 +310,13 @@ impl Visit {
             _ => self.category(),
         };
         self.page = Page::Results { category };
-        let mut filters = BTreeMap::from([(
-            "category".to_owned(),
-            CATEGORIES[usize::from(category)].name.to_owned(),
-        )]);
+        let name = CATEGORIES[usize::from(category)].name;
+        let mut filters = BTreeMap::from([("category".into(), name.into())]);
         if self.dice.percent(50) {
-            filters.insert("brand".to_owned(), self.dice.pick(BRANDS).to_owned());
+            filters.insert("brand".into(), self.dice.pick(BRANDS).into());
         }
         if self.dice.percent(50) {
-            filters.insert(
-                "price_max".to_owned(),
-                (self.dice.between(1, 50) * 10).to_string(),
-            );
+            filters.insert("price_max".into(), self.dice.pick(PRICE_LIMITS).into());
         }
         Body::Filter(Filter { filters })
     }
@@ -412,21 +430,22 @@ impl Visit {
     }
 
     fn category(&mut self) -> u8 {
-        if self.dice.percent(TASTE_PERCENT) {
-            self.dice.pick(&self.shopper.tastes)
-        } else {
-            category_of_slot(self.dice.below(64))
-        }
+        let by_taste = self.dice.percent(TASTE_PERCENT);
+        // Both from one draw: no branch for the processor to guess.
+        let bits = self.dice.bits();
+        let (taste, any) = (
+            Dice::choice(bits, &self.shopper.tastes),
+            category_of_slot(bits >> 58),
+        );
+        if by_taste { taste } else { any }
     }
 }
 
 /// A UUID (version 7) of the time, with bits of the seed, which makes the key, and the index.
 pub(super) fn event_id(key: Key, index: u64, occurred_at: Timestamp) -> Uuid {
-    let ms = u64::try_from(occurred_at.as_ms()).unwrap_or(0);
-    let high = key.hash(index);
-    let mut bits = [0; 10];
-    bits[..8].copy_from_slice(&high.to_be_bytes());
+    let ms = u128::try_from(occurred_at.as_ms()).unwrap_or(0);
     // 64 bits of the index's hash make ids of a seed differ; the rest may follow from them.
-    bits[8..].copy_from_slice(&high.wrapping_mul(0xD1B5_4A32_D192_ED03).to_be_bytes()[..2]);
-    uuid::Builder::from_unix_timestamp_millis(ms, &bits).into_uuid()
+    let high = key.hash(index);
+    let low = high.wrapping_mul(0xD1B5_4A32_D192_ED03) >> 48;
+    with_version(ms << 80 | u128::from(high) << 16 | u128::from(low), 7)
 }

@@ -245,3 +245,22 @@ proptest! {
         prop_assert_eq!(flow.offered, (now.as_nanos() / 100_000 + 1).min(10_000) as u64);
     }
 }
+
+#[test]
+fn an_alarm_ends_no_earlier_than_asked_for_and_gets_up_as_early_as_it_was_late() {
+    let started = Instant::now();
+    let mut alarm = Alarm::new(started);
+    for ms in 1..=10 {
+        let time = Duration::from_millis(ms);
+        while started.elapsed() < time {
+            alarm.wait_until(time);
+        }
+        assert!(alarm.early <= Alarm::EARLIEST);
+    }
+    // No sleep ends at the very instant.
+    assert!(alarm.early > Duration::ZERO);
+    // A time that has passed is not waited for.
+    alarm.early = Duration::ZERO;
+    alarm.wait_until(Duration::from_millis(1));
+    assert_eq!(alarm.early, Duration::ZERO);
+}

@@ -12,7 +12,7 @@ mod tally;
 use std::task::Poll;
 use std::time::Duration;
 
-use events::{Event, MAX_EVENT_BYTES, Rejection, Rule, Timestamp};
+use events::{Event, JsonWriter, MAX_EVENT_BYTES, Rejection, Rule, Timestamp};
 
 pub use self::ahead::ReadAhead;
 pub use self::input::{check, file_name, open};
@@ -30,6 +30,7 @@ pub struct Replay<C> {
     /// Whether all of it was taken.
     at_end: bool,
     lines: Lines,
+    writer: JsonWriter,
     speed: Speed,
     /// When the run began; with `elapsed`, the time that an event arrives.
     began_at: Timestamp,
@@ -52,6 +53,7 @@ impl<C: FnMut() -> Duration> Replay<C> {
             ahead,
             at_end: false,
             lines: Lines::default(),
+            writer: JsonWriter::default(),
             speed,
             began_at,
             elapsed,
@@ -138,7 +140,7 @@ impl<C: FnMut() -> Duration> Replay<C> {
     }
 
     /// The event of a line, its JSON, and when it is due.
-    fn read(&self, line: &[u8]) -> Result<(Event, Vec<u8>, Duration), Rejection> {
+    fn read(&mut self, line: &[u8]) -> Result<(Event, Vec<u8>, Duration), Rejection> {
         let event = Event::parse(line)?;
         let occurred_at = event.envelope.occurred_at;
         let elapsed = self.looked.unwrap_or_default();
@@ -150,8 +152,7 @@ impl<C: FnMut() -> Duration> Replay<C> {
         // It is sent when it is due, and that is when it arrives.
         let arrives_ms = i64::try_from(due.max(elapsed).as_millis()).unwrap_or(i64::MAX);
         event.check(self.began_at.plus_ms(arrives_ms))?;
-        let mut json = Vec::with_capacity(line.len());
-        event.to_json(&mut json);
+        let json = self.writer.write_event(&event);
         if json.len() > MAX_EVENT_BYTES {
             return Err(too_large(json.len() as u64));
         }

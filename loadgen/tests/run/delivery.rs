@@ -449,7 +449,7 @@ async fn the_same_events_arrive_for_any_workers_batches_and_aggregation() {
             .iter()
             .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         assert_eq!(
-            hex, "e1b10b770f64adda78eb817b09c91dc4ca9da7d4d276930030ac0f4a9f9d395c",
+            hex, "bc03ada1d07eb49a05320e2592c1f73a1dddfebd48a0a7ce1083b268da20a088",
             "{flags}"
         );
     }

@@ -11,7 +11,7 @@ use events::Country;
 pub use self::products::Product;
 pub use self::users::User;
 
-pub(in crate::generator) use self::products::{BRANDS, CATEGORIES, Offer, category_of_slot};
+pub(in crate::generator) use self::products::{BRANDS, CATEGORIES, Category, Offer, category_of_slot};
 pub(in crate::generator) use self::users::Shopper;
 
 use self::products::Ranks;
@@ -26,6 +26,7 @@ pub struct Shop {
     users: u64,
     products: u64,
     user_key: Key,
+    taste_key: Key,
     product_key: Key,
     countries: Vec<Country>,
     /// Each country as often as its weight says.
@@ -43,6 +44,7 @@ impl Shop {
             users,
             products,
             user_key: Key::new(seed, Purpose::User),
+            taste_key: Key::new(seed, Purpose::Favourite),
             product_key: Key::new(seed, Purpose::Product),
             countries: users::countries().map(|(country, _)| country).collect(),
             homes: users::countries()

@@ -1,7 +1,37 @@
 //! Distributions in basic arithmetic alone: no `exp`, `ln` or `pow` of a platform's library, whose last bits differ from one
 //! machine to the next. Additions, products, quotients and square roots are the same everywhere (IEEE 754).
 
-use crate::generator::dice::unit;
+use crate::generator::dice::{scale, unit};
+
+/// A number to divide by again and again. A multiplication takes the place of the division (Granlund and Montgomery 1994):
+/// with m = ⌊(2^64 − 1) / d⌋, the quotient of n is ⌊m·(n + 1) / 2^64⌋ as long as d·(n + 1) ≤ 2^64.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Divisor {
+    by: u64,
+    reciprocal: u64,
+}
+
+impl Divisor {
+    /// `by` is at least 1.
+    pub(super) const fn new(by: u64) -> Self {
+        Self {
+            by,
+            reciprocal: u64::MAX / by,
+        }
+    }
+
+    /// The number to divide by.
+    pub(super) const fn by(self) -> u64 {
+        self.by
+    }
+
+    /// Quotient and rest of `n`, where (n + 1) times the divisor is at most 2^64.
+    pub(super) fn divide(self, n: u64) -> (u64, u64) {
+        debug_assert!(u128::from(self.by) * (u128::from(n) + 1) <= 1 << 64);
+        let quotient = scale(n + 1, self.reciprocal);
+        (quotient, n - quotient * self.by)
+    }
+}
 
 /// A power law over the ranks 0 to n − 1: rank r has a weight of about (r + 1)^−1.1. Log-rank against log-sales has a slope of
 /// −0.7 to −1.1 over the head in real shops; categories side by side, each with best sellers of its own, make it flatter.
@@ -137,6 +167,13 @@ mod tests {
     use crate::generator::dice::{Dice, Purpose};
 
     proptest! {
+        #[test]
+        fn a_division_is_a_division(by in 1..10_000_000_u64, n in 0..1_u64 << 40, times in 0..1_u64 << 16) {
+            for n in [n, times * by, (times * by).saturating_sub(1)] {
+                prop_assert_eq!(Divisor::new(by).divide(n), (n / by, n % by));
+            }
+        }
+
         #[test]
         fn the_functions_are_the_librarys(x in -20.0..20.0_f64, large in 1.0..1e7_f64) {
             prop_assert!((exp(x) / x.exp() - 1.0).abs() < 1e-10);

@@ -2,7 +2,7 @@
 
 use events::{Line, Timestamp};
 
-use super::numbers::{LogNormal, PowerLaw};
+use super::numbers::{Divisor, LogNormal, PowerLaw};
 use super::{Shop, growth};
 use crate::generator::dice::{Purpose, hash, scale};
 
@@ -198,7 +198,7 @@ pub(in crate::generator) fn category_of_slot(slot: u64) -> u8 {
 /// How ranks, categories and product ids belong together.
 #[derive(Clone, Debug)]
 pub(super) struct Ranks {
-    products: u64,
+    products: Divisor,
     /// id − 1 = (rank × step + shift) mod products.
     step: u64,
     shift: u64,
@@ -210,10 +210,12 @@ pub(super) struct Ranks {
 /// A category's products.
 #[derive(Clone, Debug)]
 struct Shelf {
-    /// Its slots in order.
+    /// Its slots in order, and how many they are.
     slots: Vec<u64>,
+    count: Divisor,
     /// The popularity within it.
     law: PowerLaw,
+    /// In steps.
     prices: LogNormal,
 }
 
@@ -227,13 +229,19 @@ impl Ranks {
         let shelves = CATEGORIES.iter().zip(0..).map(|(category, n)| {
             let slots: Vec<u64> = (0..SLOTS).filter(|slot| category_of_slot(*slot) == n).collect();
             let in_last_cycle = slots.iter().filter(|slot| **slot < products % SLOTS).count() as u64;
-            let law = PowerLaw::new(products / SLOTS * slots.len() as u64 + in_last_cycle);
-            let prices = LogNormal::new(category.median_minor, category.sigma);
-            Shelf { slots, law, prices }
+            let count = slots.len() as u64;
+            let law = PowerLaw::new(products / SLOTS * count + in_last_cycle);
+            let prices = LogNormal::new(category.median_minor / PRICE_STEP_MINOR as f64, category.sigma);
+            Shelf {
+                count: Divisor::new(count),
+                slots,
+                law,
+                prices,
+            }
         });
         let shelves = shelves.collect();
         Self {
-            products,
+            products: Divisor::new(products),
             step: step % products,
             shift: scale(hash(seed, Purpose::Catalog, 1), products),
             back: inverse(step, products),
@@ -242,18 +250,22 @@ impl Ranks {
     }
 
     fn rank_in(&self, category: u8, bits: u64) -> u64 {
-        let Shelf { slots, law, .. } = &self.shelves[usize::from(category)];
-        let place = law.rank(bits);
-        let of_category = slots.len() as u64;
-        place / of_category * SLOTS + slots[usize::try_from(place % of_category).unwrap_or(0)]
+        let Shelf {
+            slots, count, law, ..
+        } = &self.shelves[usize::from(category)];
+        let (cycle, place) = count.divide(law.rank(bits));
+        cycle * SLOTS + slots[usize::try_from(place).unwrap_or(0)]
     }
 
     fn id_of(&self, rank: u64) -> u64 {
-        1 + (rank * self.step + self.shift) % self.products
+        1 + self.products.divide(rank * self.step + self.shift).1
     }
 
     fn rank_of(&self, id: u64) -> u64 {
-        (id - 1 + self.products - self.shift) * self.back % self.products
+        let products = self.products.by();
+        self.products
+            .divide((id - 1 + products - self.shift) * self.back)
+            .1
     }
 }
 
@@ -337,11 +349,11 @@ impl Shop {
             clippy::cast_possible_truncation,
             reason = "at most a median times e^(5 sigma): millions"
         )]
-        let price = self.ranks.shelves[usize::from(category)].prices.draw(bits) as i64;
+        let steps = self.ranks.shelves[usize::from(category)].prices.draw(bits) as i64;
         Offer {
             product_id,
             category,
-            price_minor: price / PRICE_STEP_MINOR * PRICE_STEP_MINOR + PRICE_STEP_MINOR - 1,
+            price_minor: (steps + 1) * PRICE_STEP_MINOR - 1,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use proptest::prelude::*;
 
-use super::users::{DEVICES, TASTES};
+use super::users::{DEVICE_PERCENTS, TASTES};
 use super::*;
 use crate::generator::dice::Dice;
 
@@ -33,8 +33,11 @@ fn users_follow_the_weights() {
         activity += user.activity;
         assert!((1..=TASTES).contains(&user.tastes.len()));
     }
-    for (device, percent) in DEVICES {
-        assert!(devices[device].abs_diff(percent * 1_000) < 600, "{devices:?}");
+    for (device, percent) in DEVICE_PERCENTS {
+        assert!(
+            devices[device].abs_diff(*percent as u64 * 1_000) < 600,
+            "{devices:?}"
+        );
     }
     assert_eq!(countries.len(), shop.countries.len());
     assert!((0.25..0.275).contains(&(activity / 100_000.0)), "{activity}");

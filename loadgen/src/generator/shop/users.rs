@@ -4,7 +4,7 @@ use events::{Country, Device, Timestamp};
 
 use super::products::{CATEGORIES, category_of_slot};
 use super::{Shop, growth};
-use crate::generator::dice::{Dice, Purpose, hash, scale, weighted};
+use crate::generator::dice::{Dice, Hundred, scale};
 
 /// Where shoppers live, by weight.
 const COUNTRIES: &[(&str, usize)] = &[
@@ -49,7 +49,8 @@ const COUNTRIES: &[(&str, usize)] = &[
 ];
 
 /// What shoppers use, in percent.
-pub(super) const DEVICES: &[(Device, u64)] =
+static DEVICES: Hundred<Device> = Hundred::new(DEVICE_PERCENTS);
+pub(super) const DEVICE_PERCENTS: &[(Device, usize)] =
     &[(Device::Mobile, 65), (Device::Desktop, 32), (Device::Tablet, 3)];
 
 /// Of a hundred shoppers, so many come most often; beyond each number, they come half as often as those before.
@@ -124,11 +125,11 @@ impl Shop {
     pub(in crate::generator) fn shopper(&self, user_id: u64) -> Shopper {
         let bits = self.user_key.hash(user_id);
         let home = scale(bits, self.homes.len() as u64);
-        let slots = hash(self.seed, Purpose::Favourite, user_id);
+        let slots = self.taste_key.hash(user_id);
         Shopper {
             user_id,
             country: self.homes[usize::try_from(home).unwrap_or(0)],
-            device: weighted(DEVICES, bits.rotate_left(16)),
+            device: DEVICES.at(bits.rotate_left(16)),
             tastes: [slots, slots >> 8, slots >> 16].map(category_of_slot),
         }
     }
@@ -147,9 +148,9 @@ impl Shop {
         growth::there_at(self.users, time)
     }
 
-    /// Whether a user who might come does: the active ones mostly, the others now and then.
-    pub(in crate::generator) fn comes(&self, user_id: u64, dice: &mut Dice) -> bool {
-        dice.bits().leading_zeros() >= self.halvings(user_id)
+    /// Whether a user who might come does, as the last bits of a draw decide: the active ones mostly, the others now and then.
+    pub(in crate::generator) fn comes(&self, user_id: u64, bits: u64) -> bool {
+        bits.trailing_zeros() >= self.halvings(user_id)
     }
 
     /// Another country than the shopper's, and another one for each `n` below 8.
@@ -166,7 +167,7 @@ impl Shop {
     /// One of the products that a shopper buys again and again: a category of taste, and 64 bits for the product in it.
     pub(in crate::generator) fn favourite(&self, shopper: &Shopper, dice: &mut Dice) -> (u8, u64) {
         let n = dice.skewed(FAVOURITES);
-        let bits = hash(self.seed, Purpose::Favourite, !(shopper.user_id * FAVOURITES + n));
+        let bits = self.taste_key.hash(!(shopper.user_id * FAVOURITES + n));
         let taste = usize::try_from(n).unwrap_or(0) % TASTES;
         (shopper.tastes[taste], bits)
     }
