@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::account::{as_us, latencies_us};
 use crate::control::Control;
 use crate::flow::{Room, Standing};
-use crate::sink::{Item, Keep, Route};
+use crate::sink::{Chunk, Item, Keep, Route};
 use crate::source::{Kind, Record, Source};
 
 /// Records that come due within this are released together: waking for each would cost more than making it.
@@ -57,12 +57,12 @@ pub struct Pacer<S> {
     source: S,
     keep: Keep,
     route: Route,
-    /// Made, and not yet released.
-    head: Option<Item>,
+    /// Made, and not yet released; with its JSON.
+    head: Option<(Item, Vec<u8>)>,
     /// The source has none yet.
     awaited: bool,
     /// What is being released, by lane.
-    pub chunks: Vec<Vec<Item>>,
+    pub chunks: Vec<Chunk>,
     /// When that was due.
     pub dues: Vec<Duration>,
     /// The latest time of the events that were made.
@@ -81,7 +81,7 @@ impl<S: Source> Pacer<S> {
             route,
             head: None,
             awaited: false,
-            chunks: (0..lanes).map(|_| Vec::new()).collect(),
+            chunks: vec![Chunk::default(); lanes],
             dues: Vec::with_capacity(MAX_RELEASED),
             latest_event: None,
             latest_due_event: None,
@@ -121,9 +121,9 @@ impl<S: Source> Pacer<S> {
             if self.awaited {
                 self.make_next();
             }
-            let Some(mut head) = self.head.take_if(|head| head.note.due <= now) else {
+            let Some((mut head, json)) = self.head.take_if(|(head, _)| head.note.due <= now) else {
                 released.next = match &self.head {
-                    Some(head) => Next::At(head.note.due),
+                    Some((head, _)) => Next::At(head.note.due),
                     None if self.awaited => Next::Later,
                     None => Next::Over,
                 };
@@ -133,14 +133,15 @@ impl<S: Source> Pacer<S> {
             let fits = released.bytes + bytes <= room.bytes || room.empty && released.records == 0;
             if !fits {
                 released.next = Next::Room(head.note.due);
-                self.head = Some(head);
+                self.head = Some((head, json));
                 break;
             }
             released.records += 1;
             released.bytes += bytes;
             self.dues.push(head.note.due);
             self.last_due = head.note.due;
-            self.chunks[self.route.lane(&mut head)].push(head);
+            self.chunks[self.route.lane(&mut head)].push(head, &json);
+            self.source.recycle(json);
             self.make_next();
         }
         released
@@ -149,9 +150,10 @@ impl<S: Source> Pacer<S> {
     /// Counts what is left and due by a time, and lets go of it.
     pub fn drop_due(&mut self, by: Duration) -> u64 {
         let mut dropped = 0;
-        while let Some(head) = self.head.take_if(|head| head.note.due <= by) {
+        while let Some((head, json)) = self.head.take_if(|(head, _)| head.note.due <= by) {
             dropped += 1;
             self.last_due = head.note.due;
+            self.source.recycle(json);
             self.make_next();
         }
         dropped
@@ -164,7 +166,7 @@ pub struct Pace {
     /// When the run starts.
     pub started: Instant,
     /// The way into each lane.
-    pub senders: Vec<UnboundedSender<Vec<Item>>>,
+    pub senders: Vec<UnboundedSender<Chunk>>,
     /// Takes note of what is released.
     pub standing: Arc<Standing>,
     /// Tells when to stop.
@@ -293,7 +295,7 @@ impl Pace {
     fn send(&self, pacer: &mut Pacer<impl Source>) {
         for (sender, chunk) in self.senders.iter().zip(&mut pacer.chunks) {
             if !chunk.is_empty() {
-                let next = Vec::with_capacity(chunk.len());
+                let next = Chunk::as_large_as(chunk);
                 // A lane ends before its senders only by a panic, which is reported at the end of the run.
                 let _ = sender.send(std::mem::replace(chunk, next));
             }

@@ -17,6 +17,9 @@ pub trait Source: Send + 'static {
     fn poll_record(&mut self, keep: Keep) -> Poll<Option<Record>> {
         Poll::Ready(self.next_record(keep))
     }
+
+    /// Takes back the JSON of a record that is done with: its memory serves for the next one.
+    fn recycle(&mut self, _json: Vec<u8>) {}
 }
 
 /// Who asks for events later. Where nobody does, an event is never more than its JSON.

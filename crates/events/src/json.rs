@@ -72,6 +72,7 @@ impl Event {
 #[derive(Clone, Debug, Default)]
 pub struct JsonWriter {
     room: Vec<u8>,
+    spare: Vec<u8>,
     second: Option<Second>,
 }
 
@@ -90,14 +91,19 @@ impl JsonWriter {
     /// The event as one JSON object, without a line break.
     pub fn write(&mut self, event: EventRef<'_>) -> Vec<u8> {
         let len = self.write_in_room(event);
+        let mut json = std::mem::take(&mut self.spare);
+        json.clear();
         match self.room.first_chunk::<COPIED_BYTES>() {
-            Some(most) if len <= most.len() => {
-                let mut json = most.to_vec();
-                json.truncate(len);
-                json
-            }
-            _ => self.room[..len].to_vec(),
+            Some(most) if len <= most.len() => json.extend_from_slice(most),
+            _ => json.extend_from_slice(&self.room[..len]),
         }
+        json.truncate(len);
+        json
+    }
+
+    /// Takes back an event's JSON that nobody needs any more: its memory serves for the next one.
+    pub fn recycle(&mut self, json: Vec<u8>) {
+        self.spare = json;
     }
 
     /// Its length.

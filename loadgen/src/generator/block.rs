@@ -55,7 +55,7 @@ pub(super) struct Memory {
     /// Visits that are over: places for the next ones.
     #[expect(clippy::vec_box, reason = "a visit is moved as a pointer")]
     visits: Vec<Box<Visit>>,
-    writer: JsonWriter,
+    pub(super) writer: JsonWriter,
 }
 
 /// A block's visits in outline, and the day that they are on.

@@ -377,6 +377,10 @@ impl Source for Generator {
         }
         Some(self.record(due_ns, keep))
     }
+
+    fn recycle(&mut self, json: Vec<u8>) {
+        self.memory.writer.recycle(json);
+    }
 }
 
 #[cfg(test)]

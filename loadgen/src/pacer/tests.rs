@@ -89,7 +89,7 @@ fn what_is_due_is_released_and_no_more() {
         (3, Next::At(Duration::from_millis(3)))
     );
     assert_eq!(pacer.dues, [0, 1, 2].map(Duration::from_millis));
-    assert_eq!(pacer.chunks[0].len(), 3);
+    assert_eq!(pacer.chunks[0].items().len(), 3);
     // The next one is made already.
     assert_eq!(pacer.source.0.len(), 1_000 - 4);
 }
@@ -152,7 +152,7 @@ fn latencies_of_a_stalled_run(
         for due in &pacer.dues {
             lateness.saturating_record(as_us(now.saturating_sub(*due)));
         }
-        queued.extend(pacer.chunks[0].drain(..).map(|item| item.note));
+        std::mem::take(&mut pacer.chunks[0]).take_apart(|item, _| queued.extend([item.note]));
         assert!(flow.in_flight_bytes <= budget_bytes);
         if !stall_ms.contains(&now_ms) {
             let before = account.settled;
@@ -220,7 +220,7 @@ proptest! {
                     if let Next::Room(due) = released.next {
                         flow.hold(due);
                     }
-                    queued.extend(pacer.chunks[0].drain(..).map(|item| item.note));
+                    std::mem::take(&mut pacer.chunks[0]).take_apart(|item, _| queued.extend([item.note]));
                 }
                 Step::Settle { records, fail } => {
                     let before = account.settled;

@@ -174,6 +174,10 @@ where
     fn poll_record(&mut self, keep: Keep) -> Poll<Option<Record>> {
         self.advance(false, keep)
     }
+
+    fn recycle(&mut self, json: Vec<u8>) {
+        self.writer.recycle(json);
+    }
 }
 
 /// What the books know of a recorded event. The line's number is its place.

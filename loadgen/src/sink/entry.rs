@@ -22,11 +22,11 @@ pub struct Entry {
 impl Entry {
     /// A record by itself.
     #[must_use]
-    pub fn plain(item: Item) -> Self {
+    pub fn plain(item: Item, json: &[u8]) -> Self {
         Self {
             user_id: item.user_id,
             hash_key: None,
-            data: item.json,
+            data: json.to_vec(),
             unsealed: false,
             first: item.note,
             others: Vec::new(),

@@ -17,7 +17,7 @@ use super::outbox::{Acknowledged, Answer, Call, Failed, Outbox, When};
 use super::packer::Packer;
 use super::put::{Place, THROTTLED, put};
 use super::shards::{Known, Shards};
-use super::{Acked, Delivery, Item, Lanes, Route};
+use super::{Acked, Chunk, Delivery, Lanes, Route};
 use crate::account::{Account, ShardCount};
 use crate::control::{Cause, Control};
 use crate::flow::Standing;
@@ -112,7 +112,7 @@ impl Lane {
     }
 
     /// Packs and sends until there is no more to come and every record is settled.
-    async fn run(mut self, mut queue: UnboundedReceiver<Vec<Item>>) {
+    async fn run(mut self, mut queue: UnboundedReceiver<Chunk>) {
         let control = Arc::clone(&self.shared.control);
         let mut open = true;
         loop {
@@ -164,20 +164,20 @@ impl Lane {
         self.shared.started.elapsed()
     }
 
-    fn pack(&mut self, chunk: Vec<Item>) {
+    fn pack(&mut self, chunk: Chunk) {
         let now = self.now();
         let (outbox, mut too_large) = (&mut self.outbox, Vec::new());
-        for mut item in chunk {
+        chunk.take_apart(|mut item, json| {
             let shard = self.shards.of(&mut item);
             let mut queue = |entry: Entry| {
                 let bytes = entry.bytes();
                 too_large.extend(outbox.push(shard, entry, bytes, now).err());
             };
             match &mut self.packer {
-                Some(packer) => packer.push(shard, item, now, queue),
-                None => queue(Entry::plain(item)),
+                Some(packer) => packer.push(shard, item, json, now, queue),
+                None => queue(Entry::plain(item, json)),
             }
-        }
+        });
         if !too_large.is_empty() {
             self.shared.standing.settle(|account| {
                 for note in too_large.iter().flat_map(Entry::notes) {
@@ -344,7 +344,7 @@ impl Lane {
     }
 
     /// Gives up what is queued, and what still comes.
-    async fn abandon(mut self, mut queue: UnboundedReceiver<Vec<Item>>) {
+    async fn abandon(mut self, mut queue: UnboundedReceiver<Chunk>) {
         let queued = self.outbox.give_up("NotSent");
         self.fail(queued);
         let open = self.packer.as_mut().map(Packer::give_up).unwrap_or_default();
@@ -354,6 +354,7 @@ impl Lane {
         while let Some(chunk) = queue.recv().await {
             self.shared.standing.settle(|account| {
                 chunk
+                    .items()
                     .iter()
                     .for_each(|item| account.fail(&item.note, "NotSent", false));
             });

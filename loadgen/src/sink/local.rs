@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Item, Lanes, Route};
+use super::{Chunk, Lanes, Route};
 use crate::control::{Cause, Control};
 use crate::failure::Failure;
 use crate::flow::Standing;
@@ -126,32 +126,35 @@ pub fn open(target: impl Target, standing: Arc<Standing>, control: Arc<Control>,
 
 fn lane(
     mut target: impl Target,
-    mut queue: UnboundedReceiver<Vec<Item>>,
+    mut queue: UnboundedReceiver<Chunk>,
     standing: &Standing,
     control: &Control,
     started: Instant,
 ) {
     let mut broken = false;
-    while let Some(mut chunk) = queue.blocking_recv() {
+    while let Some(chunk) = queue.blocking_recv() {
         if broken || control.is_abandoned() {
             standing.settle(|account| {
                 chunk
+                    .items()
                     .iter()
                     .for_each(|item| account.fail(&item.note, "NotSent", false));
             });
             continue;
         }
         let written = chunk
-            .iter_mut()
-            .try_for_each(|item| {
-                item.json.push(b'\n');
-                target.write(item.stream, &item.json)
-            })
+            .lines()
+            .try_for_each(|(item, line)| target.write(item.stream, line))
             .and_then(|()| target.flush());
         match written {
             Ok(()) => {
                 let now = started.elapsed();
-                standing.settle(|account| chunk.iter().for_each(|item| account.acknowledge(&item.note, now)));
+                standing.settle(|account| {
+                    chunk
+                        .items()
+                        .iter()
+                        .for_each(|item| account.acknowledge(&item.note, now));
+                });
             }
             Err(error) => {
                 broken = true;
@@ -163,6 +166,7 @@ fn lane(
                 // A part of them may have got there.
                 standing.settle(|account| {
                     chunk
+                        .items()
                         .iter()
                         .for_each(|item| account.fail(&item.note, "WriteFailed", true));
                 });

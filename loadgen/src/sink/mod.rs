@@ -27,15 +27,13 @@ use self::shards::Shards;
 use crate::source::{Content, Record};
 pub use crate::source::{Keep, Kind};
 
-/// A record on its way.
+/// A record on its way, but for its JSON.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
     /// The stream that it goes to.
     pub stream: Stream,
     /// The shopper: the partition key.
     pub user_id: u64,
-    /// What is sent.
-    pub json: Vec<u8>,
     /// What the books need of it.
     pub note: Note,
     /// The hash of the partition key, once somebody needed it.
@@ -57,10 +55,73 @@ pub struct Note {
     pub content: Option<Box<Content>>,
 }
 
-impl Item {
-    /// A record, with as much of it as was kept.
+/// Records that are released to a lane together. One run of bytes holds the JSON of all of them: memory that one thread
+/// takes for each record and another one lets go of would cost more than making the record.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chunk {
+    items: Vec<Item>,
+    /// A line a record.
+    lines: Vec<u8>,
+}
+
+impl Chunk {
+    /// An empty one with room for as much as another one holds.
     #[must_use]
-    pub fn new(record: Record) -> Self {
+    pub fn as_large_as(other: &Self) -> Self {
+        Self {
+            items: Vec::with_capacity(other.items.len()),
+            lines: Vec::with_capacity(other.lines.len()),
+        }
+    }
+
+    /// Adds a record.
+    pub fn push(&mut self, item: Item, json: &[u8]) {
+        debug_assert_eq!(item.note.json_bytes as usize, json.len());
+        self.items.push(item);
+        self.lines.extend_from_slice(json);
+        self.lines.push(b'\n');
+    }
+
+    /// Whether there is no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Its records, in order.
+    #[must_use]
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// Its records with their lines of JSON, line breaks included.
+    pub fn lines(&self) -> impl Iterator<Item = (&Item, &[u8])> {
+        let mut rest = &self.lines[..];
+        self.items
+            .iter()
+            .map(move |item| (item, next_line(&mut rest, item)))
+    }
+
+    /// Hands out each record with its JSON.
+    pub fn take_apart(self, mut take: impl FnMut(Item, &[u8])) {
+        let mut rest = &self.lines[..];
+        for item in self.items {
+            let line = next_line(&mut rest, &item);
+            take(item, &line[..line.len() - 1]);
+        }
+    }
+}
+
+fn next_line<'a>(rest: &mut &'a [u8], item: &Item) -> &'a [u8] {
+    let (line, others) = rest.split_at(item.note.json_bytes as usize + 1);
+    *rest = others;
+    line
+}
+
+impl Item {
+    /// A record, with as much of it as was kept, and its JSON.
+    #[must_use]
+    pub fn new(record: Record) -> (Self, Vec<u8>) {
         // What is kept of an event has its texts and lines, which are about as long as its JSON.
         let kept = record
             .content
@@ -68,19 +129,19 @@ impl Item {
             .map_or(0, |_| size_of::<Content>() + record.json.len());
         let beside = size_of::<Pending<Entry>>() + kept;
         let bytes = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
-        Self {
+        let item = Self {
             stream: record.stream,
             user_id: record.user_id,
             note: Note {
                 due: record.due,
                 kind: record.kind,
                 json_bytes: bytes(record.json.len()),
-                memory_bytes: bytes(record.json.capacity() + beside),
+                memory_bytes: bytes(record.json.len() + beside),
                 content: record.content,
             },
-            json: record.json,
             hash_key: None,
-        }
+        };
+        (item, record.json)
     }
 
     /// Its place among the hash keys of its stream.
@@ -150,7 +211,7 @@ pub struct Acked {
 #[derive(Debug)]
 pub struct Lanes {
     /// The way into each lane.
-    pub senders: Vec<UnboundedSender<Vec<Item>>>,
+    pub senders: Vec<UnboundedSender<Chunk>>,
     /// Which lane a record belongs to.
     pub route: Route,
     /// What works in them.

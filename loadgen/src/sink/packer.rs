@@ -59,20 +59,20 @@ impl Packer {
 
     /// Adds a record to the aggregate of its shard, and hands out the one that it doesn't fit into any more. A record that
     /// is too large for any aggregate comes out by itself.
-    pub fn push(&mut self, shard: usize, item: Item, now: Duration, mut out: impl FnMut(Entry)) {
+    pub fn push(&mut self, shard: usize, item: Item, json: &[u8], now: Duration, mut out: impl FnMut(Entry)) {
         let mut digits = Buffer::new();
         let key = digits.format(item.user_id);
         let slot = &mut self.slots[shard];
-        if slot.aggregate.fits(key, None, &item.json, self.max_bytes) {
-            return slot.add(key, item, now);
+        if slot.aggregate.fits(key, None, json, self.max_bytes) {
+            return slot.add(key, item, json, now);
         }
         if let Some(open) = slot.open.take() {
             out(slot.close(open));
         }
-        if slot.aggregate.fits(key, None, &item.json, self.max_bytes) {
-            slot.add(key, item, now);
+        if slot.aggregate.fits(key, None, json, self.max_bytes) {
+            slot.add(key, item, json, now);
         } else {
-            out(Entry::plain(item));
+            out(Entry::plain(item, json));
         }
     }
 
@@ -101,8 +101,8 @@ impl Packer {
 }
 
 impl Slot {
-    fn add(&mut self, key: &str, item: Item, now: Duration) {
-        self.aggregate.add(key, None, &item.json);
+    fn add(&mut self, key: &str, item: Item, json: &[u8], now: Duration) {
+        self.aggregate.add(key, None, json);
         match &mut self.open {
             Some(open) => open.others.push(item.note),
             None => {
@@ -133,11 +133,20 @@ mod tests {
     use crate::sink::Kind;
     use crate::sink::entry::seal;
 
+    fn push(
+        packer: &mut Packer,
+        shard: usize,
+        (n, bytes): (usize, usize),
+        now: Duration,
+        out: impl FnMut(Entry),
+    ) {
+        packer.push(shard, item(n, bytes), &vec![b'x'; bytes], now, out);
+    }
+
     fn item(n: usize, bytes: usize) -> Item {
         Item {
             stream: Stream::CartEvents,
             user_id: n as u64 % 7,
-            json: vec![b'x'; bytes],
             note: Note {
                 due: Duration::from_nanos(n as u64),
                 kind: Kind::Bad,
@@ -157,7 +166,7 @@ mod tests {
             let mut packer = Packer::new(400, Duration::from_millis(50), 3);
             let mut entries: Vec<Vec<Entry>> = vec![Vec::new(); 3];
             for (n, (shard, bytes)) in records.iter().enumerate() {
-                packer.push(*shard, item(n, *bytes), Duration::ZERO, |entry| entries[*shard].push(entry));
+                push(&mut packer, *shard, (n, *bytes), Duration::ZERO, |entry| entries[*shard].push(entry));
             }
             packer.close(Duration::ZERO, true, |shard, entry| entries[shard].push(entry));
             prop_assert!(packer.is_empty());
@@ -184,7 +193,7 @@ mod tests {
         let mut packer = Packer::new(400, Duration::from_millis(50), 1);
         let mut sizes = Vec::new();
         for (n, bytes) in [100, 1_000, 100].into_iter().enumerate() {
-            packer.push(0, item(n, bytes), Duration::ZERO, |entry| {
+            push(&mut packer, 0, (n, bytes), Duration::ZERO, |entry| {
                 sizes.push((entry.records(), entry.data.len() == 1_000));
             });
         }
@@ -196,8 +205,8 @@ mod tests {
     fn an_aggregate_is_closed_when_it_has_been_open_for_the_linger() {
         let ms = Duration::from_millis;
         let mut packer = Packer::new(400, ms(50), 2);
-        packer.push(1, item(0, 10), ms(5), |_| panic!("it fits"));
-        packer.push(1, item(1, 10), ms(20), |_| panic!("it fits"));
+        push(&mut packer, 1, (0, 10), ms(5), |_| panic!("it fits"));
+        push(&mut packer, 1, (1, 10), ms(20), |_| panic!("it fits"));
         assert_eq!(packer.due(), Some(ms(55)));
         packer.close(ms(54), false, |_, _| panic!("it is not due"));
         let mut closed = Vec::new();
