@@ -408,7 +408,7 @@ impl Json<'_> {
     fn escaped(self, text: &str) -> Self {
         let bytes = text.as_bytes();
         match short(bytes) {
-            Some((text, halves)) if !halves.into_iter().any(may_need_escapes) => {
+            Some((text, [low, high])) if !(may_need_escapes(low) | may_need_escapes(high)) => {
                 self.padded(&text, bytes.len())
             }
             _ => self.escaped_bytes(bytes),
