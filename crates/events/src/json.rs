@@ -41,8 +41,14 @@ impl SessionJson {
     /// Of the session that an event belongs to.
     #[must_use]
     pub fn new(envelope: &Envelope) -> Self {
-        let mut text = [0; SESSION_BYTES];
-        let json = Json { rest: &mut text };
+        let mut session = Self::default();
+        session.set(envelope);
+        session
+    }
+
+    /// Becomes that of another session.
+    pub fn set(&mut self, envelope: &Envelope) {
+        let json = Json { rest: &mut self.text };
         let left = json
             .raw(br#"","user_id":"#)
             .unsigned(envelope.user_id)
@@ -55,8 +61,17 @@ impl SessionJson {
             .raw(b"\"")
             .rest
             .len();
-        let len = SESSION_BYTES - left;
-        Self { text, len }
+        self.len = SESSION_BYTES - left;
+    }
+}
+
+impl Default for SessionJson {
+    /// Of nobody's session: no text.
+    fn default() -> Self {
+        Self {
+            text: [0; SESSION_BYTES],
+            len: 0,
+        }
     }
 }
 
@@ -102,6 +117,7 @@ impl JsonWriter {
     }
 
     /// Takes back an event's JSON that nobody needs any more: its memory serves for the next one.
+    #[inline]
     pub fn recycle(&mut self, json: Vec<u8>) {
         self.spare = json;
     }

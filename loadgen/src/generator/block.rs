@@ -6,7 +6,7 @@ use super::anomaly::{self, Anomaly};
 use super::dice::{Dice, Key, Purpose, scale};
 use super::order::refund;
 use super::outline::{Ending, Outline, outlines};
-use super::place::Place;
+use super::place::{Layout, Place};
 use super::shop::Shop;
 use super::visit::Visit;
 use super::{Config, Moment};
@@ -40,6 +40,7 @@ impl Known {
 pub(super) struct World {
     pub(super) config: Config,
     pub(super) shop: Shop,
+    pub(super) layout: Layout,
     pub(super) mean_purchases: f64,
     /// Sets the ids of this run's sessions, carts and transactions apart from those of a run of the same shop at another time.
     pub(super) ids: u128,
@@ -144,18 +145,16 @@ impl Cast {
         shoppers
     }
 
-    fn visit(&self, world: &World, place: &Place, n: usize, user_id: u64) -> Visit {
+    fn visit(&self, world: &World, place: &Place, n: usize, user_id: u64, memory: &mut Memory) -> Box<Visit> {
         let number = place
             .ordinal
             .wrapping_mul(1 << 16)
             .wrapping_add_unsigned(n as u64);
-        Visit::new(
-            world,
-            &self.outlines[n],
-            world.shop.shopper(user_id),
-            self.for_sale,
-            world.visit_key.dice(number),
-        )
+        let (shopper, dice) = (world.shop.shopper(user_id), world.visit_key.dice(number));
+        let over = memory.visits.pop();
+        let mut visit = over.unwrap_or_else(|| Box::new(Visit::blank(world, shopper)));
+        visit.begin(world, &self.outlines[n], shopper, self.for_sale, dice);
+        visit
     }
 }
 
@@ -194,16 +193,9 @@ impl Block {
             Some(visit) => visit,
             none => {
                 if let Ending::GiveBack { order } = self.cast.outlines[n].ending {
-                    return self.give_back(world, moment, order, &mut memory.writer);
+                    return self.give_back(world, moment, order, memory);
                 }
-                let visit = self.cast.visit(world, &self.place, n, self.shoppers[n]);
-                none.insert(match memory.visits.pop() {
-                    Some(mut place) => {
-                        *place = visit;
-                        place
-                    }
-                    None => Box::new(visit),
-                })
+                none.insert(self.cast.visit(world, &self.place, n, self.shoppers[n], memory))
             }
         };
         let record = visit.take(world, moment, &mut memory.writer);
@@ -214,8 +206,8 @@ impl Block {
     }
 
     /// Gives back an order of days ago. It is made once more, as it was made then.
-    fn give_back(&self, world: &World, moment: &Moment, order: u32, writer: &mut JsonWriter) -> Record {
-        let then = world.config.refunded(&self.place);
+    fn give_back(&self, world: &World, moment: &Moment, order: u32, memory: &mut Memory) -> Record {
+        let then = world.config.refunded(&self.place, world.layout);
         let cast = Cast::new(world, &then);
         let buyers = cast
             .outlines
@@ -224,7 +216,7 @@ impl Block {
             .count();
         let n = (order as usize).min(buyers - 1);
         let user_id = cast.shoppers(world, &then, n + 1)[n];
-        let mut visit = cast.visit(world, &then, n, user_id);
+        let mut visit = cast.visit(world, &then, n, user_id, memory);
         let (bought, dice) = visit.take_all(world);
         let Body::Purchase(sale) = &bought else {
             unreachable!("who buys ends with a purchase")
@@ -233,39 +225,59 @@ impl Block {
             refunded_transaction_id: sale.transaction_id,
             sale: refund(sale, dice, world.ids),
         });
-        visit.after_the_visit(world, moment, body, writer)
+        let record = visit.after_the_visit(world, moment, body, &mut memory.writer);
+        memory.visits.push(visit);
+        record
     }
 }
 
 /// Interleaves the visits: their starts are spread over the block, and each keeps its own order. Visits that follow each other
 /// share the time of one.
+///
+/// The block's time is cut into slots, one or two for each event. Whose turns fall into one slot have them one after the other, so
+/// that counting puts all in order; comparing them would be a coin toss each for the processor.
 fn turns(outlines: &[Outline], visit_ticks: u64, dice: &mut Dice) -> Vec<u16> {
     let latest_start = BLOCK_TICKS - visit_ticks;
     let mut order: Vec<u64> = (0..outlines.len() as u64).collect();
     dice.shuffle(&mut order);
-    let mut turns = Vec::with_capacity(outlines.iter().map(|outline| outline.events() as usize).sum());
+    let events: u32 = outlines.iter().map(Outline::events).sum();
+    let slot_bits = 1 + events.max(1).ilog2();
+    let mut slots = Vec::with_capacity(events as usize);
+    let mut ends = vec![0; 1 << slot_bits];
     let mut group_start = 0;
-    for (n, outline) in outlines.iter().enumerate() {
+    for (n, outline) in (0..).zip(outlines) {
         let (start, length) = match outline.injected {
             Some(injected) => {
                 let length = visit_ticks / u64::from(injected.kind.purchases());
                 if injected.member == 0 {
-                    group_start = start_of(order[n], outlines.len(), latest_start, dice);
+                    group_start = start_of(order[usize::from(n)], outlines.len(), latest_start, dice);
                 }
                 (group_start + u64::from(injected.member) * length, length)
             }
             None => (
-                start_of(order[n], outlines.len(), latest_start, dice),
+                start_of(order[usize::from(n)], outlines.len(), latest_start, dice),
                 visit_ticks,
             ),
         };
-        turns.extend((0..outline.events()).map(|_| (start + dice.below(length)) << 16 | n as u64));
+        for _ in 0..outline.events() {
+            let slot = (start + dice.below(length)) >> (BLOCK_TICKS.ilog2() - slot_bits);
+            let slot = usize::try_from(slot).unwrap_or(0);
+            ends[slot] += 1;
+            slots.push((slot, n));
+        }
     }
-    turns.sort_unstable();
+    let mut sum = 0;
+    for end in &mut ends {
+        sum += *end;
+        *end = sum;
+    }
+    let mut turns = vec![0; slots.len()];
+    for (slot, n) in slots.into_iter().rev() {
+        let end: &mut usize = &mut ends[slot];
+        *end -= 1;
+        turns[*end] = n;
+    }
     turns
-        .into_iter()
-        .map(|turn: u64| (turn & 0xFFFF) as u16)
-        .collect()
 }
 
 fn start_of(place: u64, visits: usize, latest: u64, dice: &mut Dice) -> u64 {

@@ -45,6 +45,8 @@ use crate::source::{Keep, Record, Source};
 const MAX_LANES: u64 = 256;
 /// Visits of blocks in flight at most, for the same reason.
 const MAX_VISITS: u64 = 131_072;
+/// In some ten microseconds.
+const VISITS_PLANNED_AT_ONCE: u32 = 256;
 /// After how many days orders come back, each as often as the others.
 const REFUND_DAYS: [f64; 8] = [1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 14.0, 21.0];
 const SECONDS_PER_DAY: f64 = 86_400.0;
@@ -216,13 +218,13 @@ impl Config {
 
     /// The block whose orders come back in the block at `place`. Blocks of the same remainder have the same delay, so no order
     /// comes back twice.
-    fn refunded(&self, place: &Place) -> Place {
+    fn refunded(&self, place: &Place, layout: Layout) -> Place {
         let classes = i64::try_from(REFUND_DAYS.len()).unwrap_or(i64::MAX);
         let class = usize::try_from(place.ordinal.rem_euclid(classes)).unwrap_or(0);
         let blocks_a_day = self.rate * SECONDS_PER_DAY / f64::from(self.traffic.block_events());
         #[expect(clippy::cast_possible_truncation, reason = "blocks of three weeks")]
         let rounds = (REFUND_DAYS[class] * blocks_a_day / classes as f64).round() as i64;
-        self.layout().of(place.ordinal - rounds.max(1) * classes)
+        layout.of(place.ordinal - rounds.max(1) * classes)
     }
 }
 
@@ -255,6 +257,7 @@ pub struct Generator {
     ahead: VecDeque<Block>,
     /// Up to which block, this one excluded, all are planned.
     planned: i64,
+    planned_at_once: u32,
     memory: Memory,
     pending: Pending,
     /// What a bad record looks like; only where there are to be such.
@@ -279,6 +282,7 @@ impl Generator {
             lanes: (0..layout.lanes).map(|_| None).collect(),
             ahead: VecDeque::new(),
             planned: 0,
+            planned_at_once: (VISITS_PLANNED_AT_ONCE / config.traffic.visits().max(1)).clamp(1, 8),
             memory: Memory::default(),
             pending: Pending::default(),
             last: None,
@@ -286,6 +290,7 @@ impl Generator {
             events: 0,
             world: World {
                 shop: Shop::new(config.seed, config.users, config.products),
+                layout,
                 mean_purchases: config.traffic.mean_purchases(),
                 kinds: kinds_within(config.traffic.least_purchases()),
                 ids: ids(config.seed, config.start),
@@ -327,7 +332,11 @@ impl Generator {
     }
 
     fn plan_ahead(&mut self) {
-        while self.planned < self.places.planned_by_now() {
+        if self.planned >= self.places.planned_by_now() {
+            return;
+        }
+        // Several at once, where that takes no time to speak of: the code for it is at hand then.
+        for _ in 0..self.planned_at_once {
             let place = self.places.of(self.planned);
             self.ahead.push_back(Block::new(&self.world, place));
             self.planned += 1;
@@ -359,6 +368,7 @@ impl Generator {
 }
 
 impl Source for Generator {
+    #[inline]
     fn next_record(&mut self, keep: Keep) -> Option<Record> {
         let at = self.records;
         if self.limit.records.is_some_and(|records| at >= records) {
@@ -378,6 +388,7 @@ impl Source for Generator {
         Some(self.record(due_ns, keep))
     }
 
+    #[inline]
     fn recycle(&mut self, json: Vec<u8>) {
         self.memory.writer.recycle(json);
     }

@@ -121,15 +121,21 @@ fn spread_changes(carts: &mut [Outline], changes: u32, dice: &mut Dice) {
 
 /// Everybody looks once, as far as the looks go; the rest goes to those who stay.
 fn spread_looks(lookers: &mut [Outline], carts: usize, views: u32, dice: &mut Dice) {
-    let mut order: Vec<usize> = (0..lookers.len()).collect();
-    dice.shuffle(&mut order);
-    let firsts = order.len().min(views as usize);
-    order[..firsts].iter().for_each(|n| lookers[*n].looks = 1);
-    let stay: Vec<usize> = (0..lookers.len())
+    let views = views as usize;
+    if views <= lookers.len() {
+        let mut order: Vec<usize> = (0..lookers.len()).collect();
+        dice.shuffle(&mut order);
+        order[..views].iter().for_each(|n| lookers[*n].looks = 1);
+        return;
+    }
+    lookers.iter_mut().for_each(|looker| looker.looks = 1);
+    let mut stay: Vec<usize> = (0..lookers.len())
         .filter(|n| *n < carts || !dice.percent(BOUNCE_PERCENT))
         .collect();
-    let stay = if stay.is_empty() { order } else { stay };
-    for _ in firsts..views as usize {
+    if stay.is_empty() {
+        stay.extend(0..lookers.len());
+    }
+    for _ in lookers.len()..views {
         lookers[dice.pick(&stay)].looks += 1;
     }
 }

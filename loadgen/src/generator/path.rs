@@ -72,7 +72,7 @@ impl Page {
 }
 
 /// What is left to do on a visit, as numbers of steps.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Left {
     /// All of them.
     steps: u32,

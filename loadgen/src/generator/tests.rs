@@ -233,7 +233,7 @@ fn the_records_of_a_seed_are_pinned() {
     };
     assert_eq!(
         digest(config()),
-        "9f030c5903df72cd5f354ea6419d2659528d4105529dbe690e6017564bd2b692"
+        "dfb21fb405711df24b8a4c0d395bd8126d084b2c371e26aa4f88517c9924ee60"
     );
     let faults = FaultRates {
         bad: 0.01,
@@ -242,7 +242,7 @@ fn the_records_of_a_seed_are_pinned() {
     };
     assert_eq!(
         digest(Config { faults, ..config() }),
-        "2de084a2c690232bb31a0d6b36022bcb2991154965ba5f0020ee3bca23a6ee0e"
+        "4b56b3a5f21b2cfddb057ad054dc154a2fb34595ae768fb3c405aa1bb07231a0"
     );
 }
 

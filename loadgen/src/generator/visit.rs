@@ -10,7 +10,7 @@ use events::{
 
 use super::anomaly::Anomaly;
 use super::block::World;
-use super::dice::{Dice, Key, with_version};
+use super::dice::{Dice, Key, scale, with_version};
 use super::order::{self, goods_minor};
 use super::outline::Outline;
 use super::path::{Left, Page, Seen, Step};
@@ -80,14 +80,48 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    pub(super) fn new(
+    /// A visit that is yet to begin. Whose it is doesn't matter.
+    pub(super) fn blank(world: &World, shopper: Shopper) -> Self {
+        let envelope = Envelope {
+            event_id: Uuid::nil(),
+            occurred_at: world.config.start,
+            user_id: shopper.user_id,
+            session_id: Uuid::nil(),
+            country: shopper.country,
+            device: shopper.device,
+        };
+        Self {
+            shopper,
+            envelope,
+            session: SessionJson::default(),
+            cart_id: Uuid::nil(),
+            cart_steps: 0,
+            injected: None,
+            late_ms: 0,
+            for_sale: 0,
+            left: Left::default(),
+            page: Page::Landing,
+            seen: Seen::default(),
+            cart: Vec::new(),
+            dice: world.visit_key.dice(0),
+        }
+    }
+
+    /// Begins, where another visit has ended: building it elsewhere and moving it here would cost more.
+    pub(super) fn begin(
+        &mut self,
         world: &World,
         outline: &Outline,
         shopper: Shopper,
         for_sale: u64,
-        mut dice: Dice,
-    ) -> Self {
-        let country = match outline.injected {
+        dice: Dice,
+    ) {
+        self.dice = dice;
+        let dice = &mut self.dice;
+        self.shopper = shopper;
+        self.envelope.user_id = shopper.user_id;
+        self.envelope.device = shopper.device;
+        self.envelope.country = match outline.injected {
             Some(Injected {
                 kind: Anomaly::CountryHopping,
                 member,
@@ -95,35 +129,23 @@ impl Visit {
             }) => world.shop.abroad(&shopper, member as usize),
             _ => shopper.country,
         };
+        self.injected = outline.injected;
         // What is found by the time between orders is sent in time.
         let late = outline.injected.is_none() && dice.chance(world.config.faults.late);
-        let envelope = Envelope {
-            event_id: Uuid::nil(),
-            occurred_at: world.config.start,
-            user_id: shopper.user_id,
-            session_id: dice.uuid(world.ids),
-            country,
-            device: shopper.device,
+        self.envelope.session_id = dice.uuid(world.ids);
+        self.session.set(&self.envelope);
+        self.cart_id = dice.uuid(world.ids);
+        self.late_ms = if late {
+            (LATE_MS << dice.below(7)) + dice.between(0, LATE_MS)
+        } else {
+            0
         };
-        Self {
-            shopper,
-            session: SessionJson::new(&envelope),
-            envelope,
-            cart_id: dice.uuid(world.ids),
-            injected: outline.injected,
-            late_ms: if late {
-                (LATE_MS << dice.below(7)) + dice.between(0, LATE_MS)
-            } else {
-                0
-            },
-            for_sale,
-            cart_steps: outline.cart_steps(),
-            left: Left::of(outline, &mut dice),
-            page: Page::Landing,
-            seen: Seen::default(),
-            cart: Vec::new(),
-            dice,
-        }
+        self.for_sale = for_sale;
+        self.cart_steps = outline.cart_steps();
+        self.left = Left::of(outline, dice);
+        self.page = Page::Landing;
+        self.seen = Seen::default();
+        self.cart.clear();
     }
 
     /// Whether there are no more steps.
@@ -164,7 +186,7 @@ impl Visit {
     ) -> Record {
         self.envelope.session_id = self.dice.uuid(world.ids);
         self.envelope.country = self.shopper.country;
-        self.session = SessionJson::new(&self.envelope);
+        self.session.set(&self.envelope);
         self.late_ms = 0;
         let known = Known {
             anomaly: None,
@@ -430,9 +452,9 @@ impl Visit {
     }
 
     fn category(&mut self) -> u8 {
-        let by_taste = self.dice.percent(TASTE_PERCENT);
-        // Both from one draw: no branch for the processor to guess.
+        // All from one draw: no branch for the processor to guess.
         let bits = self.dice.bits();
+        let by_taste = scale(bits << 32, 100) < TASTE_PERCENT;
         let (taste, any) = (
             Dice::choice(bits, &self.shopper.tastes),
             category_of_slot(bits >> 58),

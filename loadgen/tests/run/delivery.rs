@@ -449,7 +449,7 @@ async fn the_same_events_arrive_for_any_workers_batches_and_aggregation() {
             .iter()
             .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         assert_eq!(
-            hex, "bc03ada1d07eb49a05320e2592c1f73a1dddfebd48a0a7ce1083b268da20a088",
+            hex, "ab9d2999fa68b21d876e8e4750222039e8584dead26d4bdb069c966fdad9c6a0",
             "{flags}"
         );
     }
