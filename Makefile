@@ -11,6 +11,7 @@ NAME ?=
 BENCH ?=
 SQL ?=
 FILE ?=
+JOBS ?=
 RATE ?= 500
 DURATION ?= 60s
 
@@ -24,6 +25,9 @@ endif
 ifneq ($(EMULATOR),)
 export EMULATOR
 endif
+ifneq ($(JOBS),)
+export GLOBALMART_JOBS := $(JOBS)
+endif
 export SQL FILE
 
 STACK := localstack/run
@@ -36,7 +40,7 @@ help: ## This list
 	@awk 'BEGIN { FS = ":.*## "; print "usage: make TARGET [VARIABLE=value ...]" } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z][a-z0-9-]*:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf '\nVariables: PORT=4566, STAGE=local, EMULATOR=ministack|localstack; they name the local stack.\n'
+	@printf '\nVariables: PORT=4566, STAGE=local, EMULATOR=ministack|localstack name the local stack; JOBS=... chooses its jobs.\n'
 
 .PHONY: demo
 demo: ## The whole tour: set up, RATE=500 events a second for DURATION=60s, verify, query
@@ -45,7 +49,7 @@ demo: ## The whole tour: set up, RATE=500 events a second for DURATION=60s, veri
 ##@ The local stack
 
 .PHONY: up
-up: ## Build the functions, start the emulator, deploy the stack; again after a change
+up: ## Build the functions, start the emulator, deploy the stack; again after a change. JOBS=sales,anomalies: only those
 	@$(STACK) up
 
 .PHONY: down
@@ -57,7 +61,7 @@ status: ## What runs, and how much is in it
 	@$(STACK) status
 
 .PHONY: logs
-logs: ## What the functions logged; NAME=sales|archive|emulator, FOLLOW=1 to go on
+logs: ## What the functions logged; NAME=sales|...|emulator, FOLLOW=1 to go on
 	@$(STACK) logs $(NAME) $(if $(FOLLOW),--follow)
 
 .PHONY: query
@@ -80,6 +84,15 @@ test: setup ## Every test there is, end-to-end included, with all they need
 	else \
 		echo "cargo-nextest is not installed ('make tools' does that); running the tests with cargo test, one by one"; \
 		cargo test --workspace -- --test-threads=1; \
+	fi
+
+.PHONY: test-long
+test-long: ## Ten times as many simulated histories of everything that can go wrong: HISTORIES=10000
+	@export HISTORIES="$${HISTORIES:-10000}"; \
+	if cargo nextest --version >/dev/null 2>&1; then \
+		cargo nextest run --workspace --profile long -E 'binary(exactly_once) or binary(messages)'; \
+	else \
+		cargo test --workspace --test exactly_once --test messages; \
 	fi
 
 .PHONY: test-e2e

@@ -93,9 +93,9 @@ impl ShardCount {
 }
 
 impl Account {
-    /// Nothing yet.
+    /// Nothing yet; with the books if there is to be a ledger.
     #[must_use]
-    pub fn new(with_books: bool) -> Self {
+    pub fn new(books: Option<Books>) -> Self {
         Self {
             events_by_type: BTreeMap::new(),
             duplicates: 0,
@@ -111,7 +111,7 @@ impl Account {
             shards: BTreeMap::new(),
             latency_us: latencies_us(),
             settled: Settled::default(),
-            books: with_books.then(Books::default),
+            books,
         }
     }
 

@@ -12,6 +12,7 @@ use clap_complete::Shell;
 use events::{EventType, Timestamp};
 
 use crate::generator::Mix;
+use crate::jobs::Jobs;
 use crate::profile::{MAX_ANOMALY_RATE, MAX_FAULT_RATE, NAMED, PRODUCTS, RATES, USERS};
 use crate::replay::Speed;
 use crate::threshold::{Threshold, metrics};
@@ -44,6 +45,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Shows the sales of the last minutes, as the metrics have them.
     Sales(SalesArgs),
+    /// Shows what every job says of the last minutes, refreshed in place: sales, views, carts, anomalies, inventory, alerts.
+    Watch(WatchArgs),
     /// Writes a shop's history straight into the archive, without streams and functions. The same command again replaces what
     /// it wrote.
     Backfill(BackfillArgs),
@@ -132,9 +135,26 @@ pub struct RunArgs {
     #[command(flatten)]
     pub delivery: DeliveryArgs,
 
-    /// Measure how long it takes until a transaction is readable in the metrics.
+    /// Measure how long it takes until an event is readable in the metrics of the jobs that count it.
     #[arg(long)]
     pub measure_freshness: bool,
+
+    /// Whose metrics to measure.
+    #[command(flatten)]
+    pub running: JobsArgs,
+}
+
+/// Which jobs there are to look at.
+#[derive(Args, Clone, Debug)]
+pub struct JobsArgs {
+    /// The jobs that are deployed, with commas between them.
+    #[arg(
+        long,
+        value_name = "JOBS",
+        env = "GLOBALMART_JOBS",
+        default_value = "sales,views,carts,anomalies,inventory,archive"
+    )]
+    pub jobs: Jobs,
 }
 
 /// Flags of `replay`.
@@ -197,6 +217,10 @@ pub struct DeliveryArgs {
     #[arg(long, value_name = "PATH")]
     pub ledger: Option<PathBuf>,
 
+    /// For the ledger: a cart is abandoned when nothing happens to it for so long. The same as in the deployment.
+    #[arg(long, value_name = "TIME", env = "GLOBALMART_CART_TIMEOUT", default_value = "30m", value_parser = cart_timeout)]
+    pub cart_timeout: Duration,
+
     /// Write the JSON report to this file as well, whatever --output says.
     #[arg(long, value_name = "PATH")]
     pub summary_file: Option<PathBuf>,
@@ -221,7 +245,15 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "NAME", value_parser = stage)]
     pub stage: Option<String>,
 
-    /// How long the system may take to catch up.
+    /// What to compare.
+    #[command(flatten)]
+    pub running: JobsArgs,
+
+    /// The ledgers are those of all runs since the deployment: compare what is in stock, too.
+    #[arg(long)]
+    pub all_runs: bool,
+
+    /// How long the system may take to catch up. A cart counts as abandoned when its timeout is over, not before.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub wait: Duration,
 
@@ -242,6 +274,34 @@ pub struct SalesArgs {
     pub last: Duration,
 
     /// The form of the report.
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub output: Output,
+}
+
+/// Flags of `watch`.
+#[derive(Args, Clone, Debug)]
+pub struct WatchArgs {
+    /// Which deployment to read.
+    #[arg(long, value_name = "NAME", default_value = "dev", value_parser = stage)]
+    pub stage: String,
+
+    /// What to show: a panel a job that has one.
+    #[command(flatten)]
+    pub running: JobsArgs,
+
+    /// How often to look; each look costs some tens of reads.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = refresh)]
+    pub every: Duration,
+
+    /// The window: 1m to 60m, such as 5m, 15m or 60m; whole minutes of event time, the present one included.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = watch_window)]
+    pub last: Duration,
+
+    /// Print once and end; exits with 1 if a panel could not be read. So it is without a terminal, and with --output json.
+    #[arg(long)]
+    pub once: bool,
+
+    /// The form: panels, or one JSON object.
     #[arg(long, value_name = "FORM", default_value = "human")]
     pub output: Output,
 }
@@ -443,6 +503,39 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if total.is_zero() { Err(error()) } else { Ok(total) }
 }
 
+/// Looking more often than that shows nothing more.
+const MIN_REFRESH: Duration = Duration::from_millis(500);
+
+fn refresh(text: &str) -> Result<Duration, String> {
+    let every = duration(text)?;
+    if every >= MIN_REFRESH {
+        Ok(every)
+    } else {
+        Err("the time between two looks is 500ms at least".to_owned())
+    }
+}
+
+fn watch_window(text: &str) -> Result<Duration, String> {
+    let last = duration(text)?;
+    if (Duration::from_mins(1)..=Duration::from_hours(1)).contains(&last) {
+        Ok(last)
+    } else {
+        Err("the window is 1m to 60m".to_owned())
+    }
+}
+
+/// No cart is waited for any longer.
+const MAX_CART_TIMEOUT: Duration = Duration::from_hours(24 * 365);
+
+fn cart_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = duration(text)?;
+    if timeout <= MAX_CART_TIMEOUT {
+        Ok(timeout)
+    } else {
+        Err("a cart's timeout is a year, 8760h, at most".to_owned())
+    }
+}
+
 /// A date in UTC, or RFC 3339.
 fn date_or_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(&format!("{text}T00:00:00Z"))
@@ -502,6 +595,12 @@ mod tests {
     }
 
     #[test]
+    fn a_carts_timeout_is_a_year_at_most() {
+        assert_eq!(cart_timeout("90s"), Ok(Duration::from_secs(90)));
+        assert!(cart_timeout("8760h").is_ok() && cart_timeout("8761h").is_err());
+    }
+
+    #[test]
     fn shares_are_percentages_or_numbers_up_to_a_limit() {
         assert_eq!(anomaly_share("2%"), Ok(0.02));
         assert_eq!(anomaly_share("0.5 %"), Ok(0.005));
@@ -516,6 +615,19 @@ mod tests {
             error.contains("at most 50%") && error.contains("from 0 to 0.5"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_watch_looks_at_an_hour_at_most_and_twice_a_second_at_most() {
+        let seconds = |text| watch_window(text).map(|time| time.as_secs());
+        assert_eq!(
+            (seconds("1m"), seconds("60m"), seconds("90s")),
+            (Ok(60), Ok(3_600), Ok(90))
+        );
+        for text in ["59s", "61m", "5"] {
+            assert!(watch_window(text).is_err(), "{text}");
+        }
+        assert!(refresh("500ms").is_ok() && refresh("499ms").is_err());
     }
 
     #[test]

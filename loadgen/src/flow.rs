@@ -137,7 +137,7 @@ impl Standing {
 
     /// The account of a run that is over.
     pub fn take_account(&self) -> Account {
-        std::mem::replace(&mut *self.account(), Account::new(false))
+        std::mem::replace(&mut *self.account(), Account::new(None))
     }
 
     /// Says which thread to wake when there is room, or when the run is stopped.

@@ -1,23 +1,25 @@
-//! How long it takes until a transaction can be read in the metrics, measured from outside.
+//! How long it takes until an event can be read in the metrics, measured from outside.
 //!
 //! Kinesis tells the shard and the sequence number of every record that it acknowledges, and every page of the metrics
-//! tells up to which sequence number its shard is folded in. So a transaction is readable when the mark of its minute and
-//! shard has reached it, and looking often enough shows when. What is measured runs from the time of the event to the end
-//! of the look that first saw it: queueing, sending, the mapping, the function and the write are all in it.
+//! tells up to which sequence number its shard is folded in. So an event is readable in a job's metrics when the mark of its
+//! minute and shard has reached it, and looking often enough shows when. What is measured runs from the time of the event to
+//! the end of the look that first saw it: queueing, sending, the mapping, the function and the write are all in it. An event
+//! that several jobs count is measured in each.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use analytics::sales::SalesPartial;
 use aws::Sequence;
-use events::{Minute, Stream, Timestamp};
+use aws::job::window;
+use events::Timestamp;
 use hdrhistogram::Histogram;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::account::latencies_us;
-use crate::deployment::{Deployment, sales_window};
+use crate::deployment::Deployment;
+use crate::jobs::Jobs;
 use crate::report::{Measured, Quantiles};
 use crate::run::Freshness;
 use crate::sink::Acked;
@@ -27,20 +29,20 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// How long to go on looking when the run is over.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Transactions that were acknowledged and not seen yet, by minute and shard.
-type Awaited = BTreeMap<(Minute, String), BTreeMap<Sequence, Vec<Timestamp>>>;
+/// Events that were acknowledged and not seen yet, by window and writer.
+type Awaited = BTreeMap<(String, String), BTreeMap<Sequence, Vec<Timestamp>>>;
 
 /// Starts to watch a deployment's metrics.
 #[must_use]
-pub fn watch(deployment: Arc<Deployment>) -> Freshness {
+pub fn watch(deployment: Arc<Deployment>, jobs: Jobs) -> Freshness {
     let (acked, receiver) = unbounded_channel();
     Freshness {
         acked,
-        result: tokio::spawn(measure(deployment, receiver)),
+        result: tokio::spawn(measure(deployment, jobs, receiver)),
     }
 }
 
-async fn measure(deployment: Arc<Deployment>, mut acked: UnboundedReceiver<Acked>) -> Measured {
+async fn measure(deployment: Arc<Deployment>, jobs: Jobs, mut acked: UnboundedReceiver<Acked>) -> Measured {
     let mut awaited = Awaited::new();
     let mut seen_us = latencies_us();
     let mut looks = interval(INTERVAL);
@@ -49,7 +51,7 @@ async fn measure(deployment: Arc<Deployment>, mut acked: UnboundedReceiver<Acked
     loop {
         tokio::select! {
             received = acked.recv(), if over.is_none() => match received {
-                Some(acked) => await_one(&mut awaited, acked),
+                Some(acked) => await_one(&jobs, &mut awaited, &acked),
                 None => over = Some(Instant::now()),
             },
             _ = looks.tick() => {
@@ -63,26 +65,29 @@ async fn measure(deployment: Arc<Deployment>, mut acked: UnboundedReceiver<Acked
     }
 }
 
-fn await_one(awaited: &mut Awaited, acked: Acked) {
+fn await_one(jobs: &Jobs, awaited: &mut Awaited, acked: &Acked) {
     let Ok(sequence) = Sequence::parse(&acked.sequence_number) else {
         return;
     };
-    if acked.stream == Stream::Transactions {
-        let of_shard = awaited.entry((acked.minute, acked.shard_id)).or_default();
-        of_shard.entry(sequence).or_default().push(acked.occurred_at);
+    for job in jobs.iter().filter(|job| job.counts(acked.event_type)) {
+        let key = (
+            window(job.as_str(), acked.minute),
+            format!("{}/{}", acked.event_type.stream(), acked.shard_id),
+        );
+        let by_sequence = awaited.entry(key).or_default();
+        by_sequence
+            .entry(sequence.clone())
+            .or_default()
+            .push(acked.occurred_at);
     }
 }
 
 async fn look(deployment: &Deployment, awaited: &mut Awaited, seen_us: &mut Histogram<u64>) {
-    let mut minutes: Vec<Minute> = awaited.keys().map(|(minute, _)| *minute).collect();
-    minutes.dedup();
-    for minute in minutes {
+    let mut windows: Vec<String> = awaited.keys().map(|(window, _)| window.clone()).collect();
+    windows.dedup();
+    for window in windows {
         // A look that fails sees nothing; the next one makes up for it.
-        let Ok(pages) = deployment
-            .metrics()
-            .read_window::<SalesPartial>(&sales_window(minute))
-            .await
-        else {
+        let Ok(marks) = deployment.metrics().read_marks(&window).await else {
             continue;
         };
         let now_us = i64::try_from(
@@ -92,18 +97,18 @@ async fn look(deployment: &Deployment, awaited: &mut Awaited, seen_us: &mut Hist
                 .as_micros(),
         );
         let now_us = now_us.unwrap_or(i64::MAX);
-        for page in pages {
-            let Some(of_shard) = awaited.get_mut(&(minute, page.shard_id.clone())) else {
+        for (writer, mark) in marks {
+            let Some(of_writer) = awaited.get_mut(&(window.clone(), writer)) else {
                 continue;
             };
-            let unseen = of_shard.split_off(&page.mark);
-            let before_mark = std::mem::replace(of_shard, unseen);
-            let at_mark = of_shard.remove(&page.mark);
+            let unseen = of_writer.split_off(&mark);
+            let before_mark = std::mem::replace(of_writer, unseen);
+            let at_mark = of_writer.remove(&mark);
             for occurred_at in before_mark.into_values().chain(at_mark).flatten() {
                 let waited_us = now_us.saturating_sub(occurred_at.as_ms().saturating_mul(1_000));
                 seen_us.saturating_record(u64::try_from(waited_us).unwrap_or(0));
             }
         }
     }
-    awaited.retain(|_, of_shard| !of_shard.is_empty());
+    awaited.retain(|_, of_writer| !of_writer.is_empty());
 }

@@ -2,6 +2,7 @@
 //! counts the same events, so it does its sums itself, and shares no code with it beyond the events.
 
 mod books;
+mod cart;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +16,7 @@ use crate::files::write_whole;
 use crate::generator::Anomaly;
 
 /// The form of the file.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// The `mix` of a recording that was replayed.
 pub const REPLAY: &str = "replay";
@@ -43,8 +44,15 @@ pub struct Ledger {
     pub events_by_type: BTreeMap<EventType, u64>,
     /// By minute of event time, in order.
     pub minutes: Vec<MinuteFacts>,
+    /// Views by product.
+    pub product_views: BTreeMap<u64, u64>,
+    /// What was sold and given back, by product.
+    pub product_units: BTreeMap<u64, UnitsFacts>,
     /// What became of the carts.
     pub carts: Carts,
+    /// The same by the minute of event time in which it happened. A cart is abandoned the timeout after its last event, so
+    /// minutes may lie beyond the end of the run.
+    pub cart_minutes: BTreeMap<Minute, CartFacts>,
     /// The anomalous purchases, by time.
     pub anomalies: Vec<AnomalyFact>,
     /// What went wrong on purpose, and was acknowledged.
@@ -76,6 +84,8 @@ pub struct RunFacts {
     pub users: u64,
     /// How many products there were.
     pub products: u64,
+    /// How long nothing happens to a cart before it is abandoned.
+    pub cart_timeout_ms: i64,
 }
 
 /// What became of a run's records, as the sink told.
@@ -113,6 +123,8 @@ pub struct MinuteFacts {
     pub events: BTreeMap<EventType, Count>,
     /// Its sales, by country.
     pub countries: BTreeMap<Country, SalesFacts>,
+    /// Its product views, by category: in lower case, without space around it, cut to 64 bytes.
+    pub categories: BTreeMap<String, u64>,
 }
 
 /// Sales and refunds, each in the minute that it happened in. Amounts are in minor units.
@@ -136,6 +148,35 @@ pub struct SalesFacts {
     pub refunded_units: i64,
     /// Σ quantity × unit price − discount of refunds: the goods, without shipping and tax.
     pub refunded_minor: i64,
+}
+
+/// Units of a product.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitsFacts {
+    /// Σ quantity of purchases.
+    pub sold: i64,
+    /// Σ quantity of refunds.
+    pub returned: i64,
+}
+
+/// What became of carts that something was put into, in the minute in which it did. Values are in minor units: Σ quantity ×
+/// latest unit price of what was in the cart when it was abandoned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CartFacts {
+    /// Carts whose first add it was.
+    pub created: i64,
+    /// Carts whose first checkout it was.
+    pub checked_out: i64,
+    /// Carts that were bought, and had not been abandoned before.
+    pub converted: i64,
+    /// Carts that were bought, and had been abandoned before.
+    pub recovered: i64,
+    /// Carts that nothing had happened to for the timeout then, for the first time, and that were never bought.
+    pub abandoned: i64,
+    /// Value of the abandoned ones.
+    pub value_abandoned_minor: i64,
+    /// Value of the recovered ones.
+    pub value_recovered_minor: i64,
 }
 
 /// What became of the carts whose first add was acknowledged.

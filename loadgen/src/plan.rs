@@ -9,6 +9,7 @@ use crate::args::{DeliveryArgs, Output, RunArgs, SinkArg};
 use crate::failure::Failure;
 use crate::files::check_path;
 use crate::generator::{Config, Curve, Generator, Limit};
+use crate::jobs::Jobs;
 use crate::profile::Profile;
 use crate::replay::Recording;
 use crate::sink::{AGGREGATE_BYTES, Delivery};
@@ -36,12 +37,14 @@ pub struct Plan {
     pub yes: bool,
     /// Where the ledger goes.
     pub ledger: Option<PathBuf>,
+    /// For the ledger: how long nothing happens to a cart before it is abandoned.
+    pub cart_timeout_ms: i64,
     /// Where the JSON report goes as well.
     pub summary_file: Option<PathBuf>,
     /// What the run must keep to.
     pub thresholds: Vec<Threshold>,
-    /// Whether freshness is measured.
-    pub measure_freshness: bool,
+    /// The jobs whose freshness is measured.
+    pub freshness_of: Option<Jobs>,
     /// The form of the report.
     pub output: Output,
 }
@@ -116,7 +119,7 @@ impl Plan {
                 .map_or_else(|| args.shop.profile.clone(), |mix| mix.to_string()),
         };
         Ok(Self {
-            measure_freshness: args.measure_freshness,
+            freshness_of: args.measure_freshness.then(|| args.running.jobs.clone()),
             ..Self::deliver(delivery, Work::Generate(Box::new(generation)), now)?
         })
     }
@@ -148,9 +151,10 @@ impl Plan {
             },
             yes: args.yes,
             ledger: args.ledger.clone(),
+            cart_timeout_ms: i64::try_from(args.cart_timeout.as_millis()).unwrap_or(i64::MAX),
             summary_file: args.summary_file.clone(),
             thresholds: args.threshold.clone(),
-            measure_freshness: false,
+            freshness_of: None,
             output: args.output,
         })
     }

@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn throttling_is_told_as_it_happens() {
-        let (mut account, mut before) = (Account::new(false), Throttled::new());
+        let (mut account, mut before) = (Account::new(None), Throttled::new());
         let line = |account: &Account, before: &mut Throttled| {
             Line::new(Duration::ZERO, account, &Flow::default(), before).throttled
         };

@@ -16,7 +16,7 @@ use crate::control::{Cause, Control};
 use crate::failure::Failure;
 use crate::files::write_summary;
 use crate::flow::Standing;
-use crate::ledger::{REPLAY, RunFacts, Totals};
+use crate::ledger::{Books, REPLAY, RunFacts, Totals};
 use crate::pacer::{self, Pace};
 use crate::plan::{Plan, Work};
 use crate::progress::Progress;
@@ -75,7 +75,8 @@ pub async fn run(plan: &Plan, source: impl Source, host: Host) -> Result<Report,
         freshness: acked.is_some(),
     };
     let control = Arc::new(Control::default());
-    let standing = Arc::new(Standing::new(Account::new(keep.ledger)));
+    let books = keep.ledger.then(|| Books::new(plan.cart_timeout_ms));
+    let standing = Arc::new(Standing::new(Account::new(books)));
     let mut stdout = Some(stdout);
     let target = tokio::select! {
         target = open(plan, aws.as_ref(), &mut stdout) => target?,
@@ -308,6 +309,7 @@ fn write_ledger(
         sent_to: ended_at,
         users: generation.map_or(0, |generation| generation.config.users),
         products: generation.map_or(0, |generation| generation.config.products),
+        cart_timeout_ms: plan.cart_timeout_ms,
     };
     books.close(facts, totals).write(path).map_err(|error| {
         Failure::run(format!(

@@ -144,7 +144,7 @@ impl SalesReport {
 }
 
 /// 123456 cents as $1,234.56.
-fn dollars(minor: i64) -> String {
+pub(crate) fn dollars(minor: i64) -> String {
     let sign = if minor < 0 { "-" } else { "" };
     let minor = minor.unsigned_abs();
     format!(

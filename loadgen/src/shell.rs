@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use events::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::archive_writer::ArchiveWriter;
 use crate::args::{
     BackfillArgs, CatalogArgs, Cli, Command, Output, ReplayArgs, ReplayTo, RunArgs, SalesArgs, SinkArg,
-    TargetArgs, VerifyArgs,
+    TargetArgs, VerifyArgs, WatchArgs,
 };
 use crate::backfill::{self, backfill};
 use crate::catalog::catalog;
@@ -34,6 +34,7 @@ use crate::sink::preflight::Aws;
 use crate::source::Source;
 use crate::store::Store;
 use crate::verify::verify;
+use crate::watch::{self, watch};
 
 /// Two days of minutes, one read each.
 const MAX_MINUTES: i64 = 2 * 24 * 60;
@@ -85,6 +86,7 @@ async fn command(command: Command) -> Result<(), Failure> {
         Command::Replay(args) => again(&args).await,
         Command::Verify(args) => check(&args).await,
         Command::Sales(args) => show_sales(&args).await,
+        Command::Watch(args) => show_all(&args).await,
         Command::Schema(args) => print(&mut io::stdout(), &schema(&args)?),
         Command::Completions(args) => print(&mut io::stdout(), &completions(&args)),
         Command::Man(args) => print(&mut io::stdout(), &man(&args)?),
@@ -117,10 +119,11 @@ async fn send(
         },
         _ => None,
     };
-    let freshness = match &aws {
-        Some(aws) if plan.measure_freshness => Some(freshness::watch(Arc::new(
-            Deployment::open(aws, &plan.stage).await?,
-        ))),
+    let freshness = match (&aws, &plan.freshness_of) {
+        (Some(aws), Some(jobs)) => {
+            let deployment = Arc::new(Deployment::open(aws, &plan.stage).await?);
+            Some(freshness::watch(deployment, jobs.clone()))
+        }
         _ => None,
     };
     let host = Host {
@@ -231,7 +234,7 @@ async fn check(args: &VerifyArgs) -> Result<(), Failure> {
         .or(ledgers.first().map(|ledger| &ledger.run.stage));
     let stage = stage.ok_or_else(|| Failure::usage("verify needs a --ledger"))?;
     let deployment = Deployment::open(&aws().await?, stage).await?;
-    let verdict = verify(&deployment, &ledgers, args.wait).await?;
+    let verdict = verify(&deployment, &ledgers, args, now).await?;
     print(&mut io::stdout(), &verdict.render(args.output))?;
     if verdict.ok {
         Ok(())
@@ -247,6 +250,24 @@ async fn show_sales(args: &SalesArgs) -> Result<(), Failure> {
         .min(MAX_MINUTES);
     let report = SalesReport::read(&deployment, now(), minutes).await?;
     print(&mut io::stdout(), &report.render(args.output))
+}
+
+/// Ctrl-C is how a watch ends, not how it fails.
+async fn show_all(args: &WatchArgs) -> Result<(), Failure> {
+    let (mut interrupt, mut terminate) = signals()?;
+    let on_terminal = io::stdout().is_terminal();
+    let host = watch::Host {
+        stdout: Box::new(io::stdout()),
+        on_terminal,
+        colours: on_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        now,
+    };
+    let work = async { watch(args, &aws().await?, host).await };
+    tokio::select! {
+        done = work => done,
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    }
 }
 
 async fn fill(args: &BackfillArgs) -> Result<(), Failure> {
@@ -295,14 +316,19 @@ fn now() -> Timestamp {
     Timestamp::from_ms(ms).expect("the clock shows a time before the year 9999")
 }
 
+/// Ctrl-C and SIGTERM, from now on.
+fn signals() -> Result<(Signal, Signal), Failure> {
+    let catch = |kind| signal(kind).map_err(|error| Failure::run(format!("cannot catch signals: {error}")));
+    Ok((catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?))
+}
+
 /// The first Ctrl-C (or SIGTERM) asks for the end; the second is the end.
 #[expect(
     clippy::disallowed_methods,
     reason = "who asks twice wants no more waiting, for flushes either"
 )]
 fn interrupts(notice: &'static str) -> Result<UnboundedReceiver<()>, Failure> {
-    let catch = |kind| signal(kind).map_err(|error| Failure::run(format!("cannot catch signals: {error}")));
-    let (mut interrupt, mut terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = signals()?;
     let (sender, receiver) = unbounded_channel();
     tokio::spawn(async move {
         for asked in 0.. {

@@ -27,7 +27,7 @@ pub trait Source: Send + 'static {
 pub struct Keep {
     /// The ledger: for every record.
     pub ledger: bool,
-    /// Freshness: for transactions.
+    /// Freshness: where each event is.
     pub freshness: bool,
 }
 
@@ -38,10 +38,10 @@ impl Keep {
         freshness: true,
     };
 
-    /// Whether somebody will ask for a stream's events.
+    /// Whether somebody will ask.
     #[must_use]
-    pub fn wants(self, stream: Stream) -> bool {
-        self.ledger || self.freshness && stream == Stream::Transactions
+    pub const fn any(self) -> bool {
+        self.ledger || self.freshness
     }
 }
 

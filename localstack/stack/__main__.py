@@ -39,7 +39,7 @@ def parse() -> argparse.Namespace:
         prog="localstack/run",
         description="GlobalMart's local stack: an emulator of AWS with the stack of infra/template.yaml.",
         epilog="Environment: GLOBALMART_HOME (state folder, .local), GLOBALMART_PORT (4566), GLOBALMART_STAGE (local), "
-        "EMULATOR (ministack or localstack).",
+        "EMULATOR (ministack or localstack), GLOBALMART_JOBS (sales,views,...; all), GLOBALMART_CART_TIMEOUT (30s).",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("setup", help="only install the Python packages")
@@ -48,7 +48,7 @@ def parse() -> argparse.Namespace:
     commands.add_parser("down", help="end the emulator and remove its state")
     commands.add_parser("status", help="what runs, and how much is in it; exit 1 if it is down")
     tail = commands.add_parser("logs", help="what the functions logged")
-    tail.add_argument("name", nargs="?", default="", help="sales, archive or emulator; all functions if left out")
+    tail.add_argument("name", nargs="?", default="", help="a function, such as sales, or emulator; all functions if left out")
     tail.add_argument("--lines", type=int, default=100, help="how many of the latest (100)")
     tail.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
     ask = commands.add_parser("query", help="run SQL in Athena")
@@ -100,6 +100,7 @@ def up(settings: Settings, wanted: Settings, with_build: bool) -> Settings:
         emulator.start(settings)
         say("Deploy")
         deploy.deploy(settings, packages)
+        emulator.note_deployed(settings)
         aws.write_environment(settings)
     say(f"Up: {settings.endpoint}, stage {settings.stage}. 'make status' shows it, 'make down' removes it.")
     return settings

@@ -34,6 +34,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
+        "GLOBALMART_JOBS": ",".join(settings.jobs),
+        "GLOBALMART_CART_TIMEOUT": f"{settings.cart_timeout_s}s",
         "NO_PROXY": directly,
         "no_proxy": directly,
     }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .console import Failure
-from .settings import FUNCTIONS, REPOSITORY, Settings, architecture
+from .settings import REPOSITORY, Settings, architecture
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,26 @@ def target_directory() -> Path:
     return REPOSITORY / os.environ.get("CARGO_TARGET_DIR", "target")
 
 
+def profile() -> str:
+    """The build profile of the emulator's functions, by the folder that cargo gives it."""
+    wanted = os.environ.get("GLOBALMART_PROFILE") or "debug"
+    if wanted not in ("debug", "release"):
+        raise Failure(f"GLOBALMART_PROFILE is {wanted!r}; it is debug (the default) or release")
+    return wanted
+
+
 def build(settings: Settings) -> None:
     require_tools()
     if settings.emulator == "localstack":
         # Its functions run on Amazon Linux, whose C library is older than most machines'.
         if shutil.which("cargo-lambda") is None:
             raise Failure("EMULATOR=localstack needs cargo-lambda", "pip install cargo-lambda ziglang")
-        packages = [part for function in FUNCTIONS for part in ("--package", function)]
+        packages = [part for function in settings.functions for part in ("--package", function)]
         processor = "--arm64" if architecture() == "arm64" else "--x86-64"
         run_cargo(["lambda", "build", processor, "--output-format", "zip", *packages])
     else:
         # The whole workspace at once, as the tests build it: features unify and nothing is compiled twice.
-        run_cargo(["build", "--workspace", "--bins"])
+        run_cargo(["build", "--workspace", "--bins", *(["--release"] if profile() == "release" else [])])
 
 
 def run_cargo(arguments: list[str]) -> None:
@@ -73,14 +81,14 @@ def require_tools() -> None:
 
 
 def packages(settings: Settings) -> list[Package]:
-    return [package(settings, function) for function in FUNCTIONS]
+    return [package(settings, function) for function in settings.functions]
 
 
 def package(settings: Settings, function: str) -> Package:
     if settings.emulator == "localstack":
         source = target_directory() / "lambda" / function / "bootstrap.zip"
     else:
-        source = target_directory() / "debug" / function
+        source = target_directory() / profile() / function
     try:
         with open(source, "rb") as file:
             digest = file_digest(file)

@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import aws, build, query
+from . import aws, build, query, status
 from .console import BOLD, DIM, GREEN, Failure, duration, paint, say
 from .settings import REPOSITORY, Settings
 
+# Two of the sweeps that run each minute, and some time for each.
+SWEEPS_S = 150
 SHOWN_QUERY = "infra/athena/revenue_by_country.sql"
 
 
@@ -20,15 +22,21 @@ def demo(settings: Settings, rate: str, run_duration: str, up: Callable[[], Sett
     banner(1, "Set up: build the functions, start the emulator, deploy the stack")
     settings = up()
     stage = ["--stage", settings.stage]
+    untouched = status.count_items(settings, "metrics") == 0
     ledger, all_ledgers = new_ledger(settings)
+    loadgen(settings, "catalog", *stage)
     banner(2, f"Send {rate} events a second for {run_duration} through Kinesis")
     measured = ["--rate", rate, "--duration", run_duration, "--measure-freshness", "--ledger", str(ledger)]
     loadgen(settings, "run", *stage, *measured)
-    banner(3, "Verify: what was sent, what the metrics count, what the warehouse holds")
+    banner(3, "Verify: what was sent, what every job counts, what the warehouse holds")
+    if "carts" in settings.jobs:
+        say(f"A cart is abandoned after {settings.cart_timeout_s} s here, and a sweep finds it within a minute: that is waited for.")
     named = [part for path in all_ledgers for part in ("--ledger", str(path))]
-    loadgen(settings, "verify", *stage, *named, "--wait", "60s")
-    banner(4, "Sales of the last minutes, from DynamoDB")
-    loadgen(settings, "sales", *stage, "--last", "5m")
+    # The stock is that of everything ever sold here, so it can only be compared if this is all of it.
+    all_runs = ["--all-runs"] if untouched else []
+    loadgen(settings, "verify", *stage, *named, *all_runs, "--wait", f"{settings.cart_timeout_s + SWEEPS_S}s")
+    banner(4, "What every job says of the last minutes, from DynamoDB and the sweeps' state")
+    loadgen(settings, "watch", *stage, "--once", "--last", "5m")
     banner(5, "Revenue by country, from the Parquet files, by SQL")
     if settings.analytics:
         query.query(settings, "", str(REPOSITORY / SHOWN_QUERY))
@@ -74,6 +82,8 @@ def next_steps(settings: Settings) -> None:
         ("make logs NAME=sales", "what a function logged"),
         (f"source {shown(settings.env_file)}", "point this shell to the stack, then:"),
         (f"{program} run --stage {settings.stage} --rate 1000 --duration 30s", "more traffic"),
+        (f"{program} watch --stage {settings.stage}", "what every job says, live"),
+        ("make up JOBS=sales,anomalies", "only some of the jobs"),
         ("make down", "remove all of it"),
     ]
     width = max(len(command) for command, _ in steps)

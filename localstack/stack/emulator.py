@@ -60,7 +60,20 @@ def adopt_running(settings: Settings) -> Settings:
             "leave PORT out, or run 'make down' first",
         )
     stage = settings.stage if settings.stage_is_explicit else known["stage"]
-    return dataclasses.replace(settings, port=known["port"], emulator=known["emulator"], stage=stage)
+    deployed = known.get("deployed", {})
+    jobs, timeout_s = settings.jobs, settings.cart_timeout_s
+    if "jobs" in deployed and not settings.jobs_are_explicit:
+        jobs = tuple(deployed["jobs"])
+    if "cart_timeout_s" in deployed and not settings.cart_timeout_is_explicit:
+        timeout_s = deployed["cart_timeout_s"]
+    return dataclasses.replace(
+        settings,
+        port=known["port"],
+        emulator=known["emulator"],
+        stage=stage,
+        jobs=jobs,
+        cart_timeout_s=timeout_s,
+    )
 
 
 def is_running(settings: Settings) -> bool:
@@ -87,6 +100,13 @@ def read_instance(settings: Settings) -> dict[str, Any] | None:
         return json.loads(settings.instance.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
+
+
+def note_deployed(settings: Settings) -> None:
+    """Remembers what was chosen, for commands that choose nothing."""
+    deployed = {"jobs": settings.jobs, "cart_timeout_s": settings.cart_timeout_s}
+    record = {**(read_instance(settings) or {}), "deployed": deployed}
+    settings.instance.write_text(json.dumps(record) + "\n")
 
 
 def write_instance(settings: Settings, **details: Any) -> None:

@@ -12,12 +12,18 @@ from .console import Failure
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEFAULT_PORT = 4566
+# Half a minute instead of half an hour, so that a short run sees carts left behind.
+CART_TIMEOUT_S = 30
 REGION = "us-east-1"
 # The emulators' account for clients whose access key is not an account id.
 ACCOUNT = "000000000000"
-FUNCTIONS = ("sales", "archive")
+# The jobs that a deployment may leave out, each a function.
+JOBS = ("sales", "views", "carts", "anomalies", "inventory", "archive")
+FUNCTIONS = (*JOBS, "alerts")
+# Whoever tells of conditions needs somebody to publish them.
+TELLING = ("carts", "anomalies", "inventory")
 STREAMS = ("product-views", "cart-events", "transactions")
-TABLES = ("metrics", "marks")
+TABLES = ("metrics", "marks", "alerts")
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,16 @@ class Settings:
     stage: str
     stage_is_explicit: bool
     emulator: str
+    jobs: tuple[str, ...]
+    jobs_are_explicit: bool
+    cart_timeout_s: int
+    cart_timeout_is_explicit: bool
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The functions of the jobs that are wanted."""
+        tells = any(job in TELLING for job in self.jobs)
+        return (*self.jobs, *(["alerts"] if tells else []))
 
     @property
     def endpoint(self) -> str:
@@ -77,6 +93,14 @@ def read_settings() -> Settings:
         raise Failure(f"GLOBALMART_PORT is {port!r}, not a port number")
     if stage and not re.fullmatch(r"[a-z][a-z0-9]{0,15}", stage):
         raise Failure(f"GLOBALMART_STAGE is {stage!r}; a stage has 1 to 16 lower-case letters and digits")
+    wanted = os.environ.get("GLOBALMART_JOBS", "")
+    jobs = tuple(name.strip() for name in (wanted or ",".join(JOBS)).split(","))
+    if unknown := [name for name in jobs if name not in JOBS]:
+        raise Failure(f"JOBS names {unknown[0]!r}; jobs are {', '.join(JOBS)}, with commas between them")
+    wanted_timeout = os.environ.get("GLOBALMART_CART_TIMEOUT", "")
+    timeout = wanted_timeout or f"{CART_TIMEOUT_S}s"
+    if not re.fullmatch(r"[1-9][0-9]{0,4}s", timeout):
+        raise Failure(f"GLOBALMART_CART_TIMEOUT is {timeout!r}; it is a number of seconds such as 30s")
     if emulator not in ("ministack", "localstack"):
         raise Failure(f"EMULATOR is {emulator!r}; it is ministack (the default) or localstack")
     return Settings(
@@ -86,6 +110,10 @@ def read_settings() -> Settings:
         stage=stage or "local",
         stage_is_explicit=bool(stage),
         emulator=emulator,
+        jobs=tuple(job for job in JOBS if job in jobs),
+        jobs_are_explicit=bool(wanted),
+        cart_timeout_s=int(timeout[:-1]),
+        cart_timeout_is_explicit=bool(wanted_timeout),
     )
 
 

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from . import aws, deploy, emulator
 from .console import BOLD, GREEN, RED, paint, say, table
-from .settings import FUNCTIONS, STREAMS, TABLES, Settings
+from .settings import STREAMS, TABLES, Settings
 
 ARCHIVED = ("product_views", "cart_events", "transactions")
 
@@ -24,7 +24,7 @@ def status(settings: Settings) -> int:
     if stack is None:
         return 1
     section("Streams", ["stream", "shards", "status"], [stream(settings, name) for name in STREAMS])
-    section("Functions", ["function", "state", "code updated"], [function(settings, name) for name in FUNCTIONS])
+    section("Functions", ["function", "state", "code updated"], [function(settings, name) for name in settings.functions])
     section("Mappings", ["function", "stream", "state", "last result"], map_rows(settings))
     section("Tables", ["table", "items"], [[name, count_items(settings, name)] for name in TABLES])
     section("Warehouse", ["prefix", "objects", "bytes"], warehouse(settings))

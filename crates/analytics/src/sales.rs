@@ -1,4 +1,4 @@
-//! Sales per minute of event time, in all and per country.
+//! Sales per minute of event time, in all, per country and per category.
 //!
 //! | measure | definition |
 //! |---|---|
@@ -10,13 +10,14 @@
 //! | refunded units, refunded | Σ quantity, and Σ quantity × unit price − discount: the goods, not shipping or tax |
 //! | net revenue | gross − discount − refunded (net sales as retail analytics has it) |
 //! | buyers | different users who purchased, estimated |
+//! | purchased | units by category, in the form in which views and carts count categories; purchases only |
 
 use std::collections::BTreeMap;
 
-use events::{Country, Event, EventType, Minute, Sale, Uuid, lines_total_minor};
+use events::{Country, Event, EventType, Sale, Uuid, lines_total_minor};
 use serde::{Deserialize, Serialize};
 
-use crate::{Distinct, Partial};
+use crate::{CategoryCounts, Distinct, EventIds, Partial};
 
 /// A page of this many events takes about 25 KB: small to rewrite with each batch, and far from an item's 400 KB even
 /// when the last record brings a whole aggregate of them.
@@ -95,7 +96,6 @@ fn goods_minor(sale: &Sale) -> i64 {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sales {
     /// The sums.
-    #[serde(flatten)]
     pub totals: Totals,
     /// Who bought.
     pub buyers: Distinct,
@@ -109,22 +109,17 @@ impl Sales {
     }
 }
 
-/// A page of a minute's sales by country, with the events that it counts.
+/// A page of a minute's sales by country and category, with the events that it counts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SalesPartial {
     /// Sales by the shopper's country.
     pub countries: BTreeMap<Country, Sales>,
-    #[serde(with = "packed_ids")]
-    event_ids: Vec<Uuid>,
+    /// Units purchased by category.
+    pub purchased: CategoryCounts,
+    event_ids: EventIds,
 }
 
 impl SalesPartial {
-    /// The minute that an event counts in, if it is a sale or a refund.
-    #[must_use]
-    pub fn window_of(event: &Event) -> Option<Minute> {
-        event.sale().map(|_| event.envelope.occurred_at.minute())
-    }
-
     /// The sales of all countries together.
     #[must_use]
     pub fn all_countries(&self) -> Sales {
@@ -137,6 +132,10 @@ impl SalesPartial {
 impl Partial for SalesPartial {
     const FAMILY: &'static str = "sales";
 
+    fn counts(event: &Event) -> bool {
+        event.sale().is_some()
+    }
+
     fn fold(&mut self, event: &Event) {
         let Some(sale) = event.sale() else { return };
         let sales = self.countries.entry(event.envelope.country).or_default();
@@ -145,12 +144,13 @@ impl Partial for SalesPartial {
         } else {
             sales.totals.add_sale(sale);
             sales.buyers.insert(event.envelope.user_id);
+            sale.lines.iter().for_each(|line| self.purchased.add_units(line));
         }
         self.event_ids.push(event.envelope.event_id);
     }
 
     fn event_ids(&self) -> &[Uuid] {
-        &self.event_ids
+        self.event_ids.as_slice()
     }
 
     fn is_full(&self) -> bool {
@@ -161,30 +161,7 @@ impl Partial for SalesPartial {
         for (country, sales) in &other.countries {
             self.countries.entry(*country).or_default().merge(sales);
         }
-        self.event_ids.extend_from_slice(&other.event_ids);
-    }
-}
-
-/// Ids as one run of bytes, 16 each.
-mod packed_ids {
-    use events::Uuid;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(ids: &[Uuid], serializer: S) -> Result<S::Ok, S::Error> {
-        let bytes: Vec<u8> = ids.iter().flat_map(|id| *id.as_bytes()).collect();
-        serializer.serialize_bytes(&bytes)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Uuid>, D::Error> {
-        let bytes = serde_bytes::ByteBuf::deserialize(deserializer)?;
-        let (ids, rest) = bytes.as_chunks::<16>();
-        if rest.is_empty() {
-            Ok(ids.iter().map(|id| Uuid::from_bytes(*id)).collect())
-        } else {
-            Err(D::Error::custom(format!(
-                "event ids take 16 bytes each, found {} in all",
-                bytes.len()
-            )))
-        }
+        self.purchased.merge(&other.purchased);
+        self.event_ids.extend(&other.event_ids);
     }
 }

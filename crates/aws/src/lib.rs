@@ -3,18 +3,26 @@
 //! The two protocols that make effects exact, [`partials`] and [`objects`], are written against narrow ports, so that a
 //! simulator can interrupt them anywhere; [`dynamo`] and [`s3`] are those ports on the real services.
 
+pub mod alerts;
 pub mod batch;
 pub mod config;
 pub mod dynamo;
+pub mod job;
+pub mod journal;
 mod lineage;
+pub mod marks;
+mod memory;
 pub mod objects;
 pub mod partials;
+pub mod runtime;
 pub mod s3;
 mod sequence;
 mod store;
+pub mod sweep;
 pub mod telemetry;
 
 pub use lineage::{Lineage, ShardLineage};
+pub use memory::Memory;
 pub use sequence::{InvalidSequence, Sequence};
 pub use store::{InvocationError, Saved, StoreError};
 

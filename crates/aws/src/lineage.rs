@@ -14,9 +14,12 @@ pub trait Lineage: Sync {
         stream_name: &str,
         shard_id: &str,
     ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+
+    /// All shards that the stream still keeps.
+    fn shards(&self, stream_name: &str) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
 }
 
-/// The lineage that Kinesis tells, asked once a shard: a shard's ancestors never change.
+/// The lineage that Kinesis tells. Ancestors are asked for once a shard: they never change.
 #[derive(Debug)]
 pub struct ShardLineage {
     kinesis: aws_sdk_kinesis::Client,
@@ -75,6 +78,12 @@ impl Lineage for ShardLineage {
         let ancestors = ancestors_in(&self.parents(stream_name).await?, shard_id);
         known.insert(key, ancestors.clone());
         Ok(ancestors)
+    }
+
+    async fn shards(&self, stream_name: &str) -> Result<Vec<String>, StoreError> {
+        let mut shards: Vec<String> = self.parents(stream_name).await?.into_keys().collect();
+        shards.sort_unstable();
+        Ok(shards)
     }
 }
 

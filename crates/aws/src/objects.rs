@@ -7,6 +7,7 @@
 
 use events::Timestamp;
 
+use crate::marks::Marks;
 use crate::store::{MAX_CONFLICTS, TooManyConflicts};
 use crate::{Saved, Sequence, StoreError};
 
@@ -32,19 +33,8 @@ pub enum Created {
     Before(Sequence),
 }
 
-/// Where a log's objects and its mark are kept.
-pub trait ObjectLog: Sync {
-    /// Up to where the log is stored; `None` before its first object.
-    fn mark(&self, log: &str) -> impl Future<Output = Result<Option<Sequence>, StoreError>> + Send;
-
-    /// Moves the mark, if it still is `from`.
-    fn advance(
-        &self,
-        log: &str,
-        from: Option<&Sequence>,
-        to: &Sequence,
-    ) -> impl Future<Output = Result<Saved, StoreError>> + Send;
-
+/// Where a log's objects and its mark, which has the log's name, are kept.
+pub trait ObjectLog: Marks {
     /// Stores an object that ends with the record `last`, if there is none of its key.
     fn create(
         &self,

@@ -1,36 +1,40 @@
 //! Exactly-once aggregates: the effect of every record on its window, once, however often and in whatever batches it comes.
 //!
-//! A window's aggregate is kept as partials that merge. A partial belongs to one shard and is written by nobody else, so
-//! two invocations of one shard meet only when one of them is dead and its last write lands late. Every page carries its
-//! mark, the sequence number up to which it has folded; page and mark are one item, and a write is conditional on the very
-//! mark that it was computed from. So a batch that comes again finds the marks past its records and changes nothing, and a
-//! late write of a dead invocation fails.
+//! A window's aggregate is kept as partials that merge. A partial belongs to one writer, a shard, and is written by nobody
+//! else, so two invocations of one shard meet only when one of them is dead and its last write lands late. Every page
+//! carries its mark, the sequence number up to which it has folded; page and mark are one item, and a write is conditional
+//! on the very mark that it was computed from. So a batch that comes again finds the marks past its records and changes
+//! nothing, and a late write of a dead invocation fails.
 //!
 //! A page that is full is closed: what follows goes to the next page, which keeps items small whatever the traffic. The
-//! mark of a shard's last page is the shard's mark in that window.
+//! mark of a writer's last page is the writer's mark in that window.
 //!
 //! A producer that lost an answer sends an event again, as a new record. Its second copy is in the same window, as its
 //! event time is the same, and on the same shard or, after a reshard, on a descendant of it, as its partition key is the
 //! same. So it is found among the event ids of the shard's own pages and of those of its ancestors.
+//!
+//! What a warm environment knows of a window from its last write is kept ([`Memory`]), so that a batch costs no read. The
+//! condition of the write is what makes that safe: it fails if the stored page is not the remembered one.
 
 use std::collections::{BTreeMap, HashSet};
 
 use analytics::Partial;
-use events::{Event, Timestamp};
+use events::{Event, Timestamp, Uuid};
 use futures::{StreamExt, TryStreamExt, stream};
 
+use crate::memory::Memory;
 use crate::store::{MAX_CONFLICTS, TooManyConflicts};
 use crate::{Saved, Sequence, StoreError};
 
 /// Windows that are read and written at the same time.
 const CONCURRENT_WINDOWS: usize = 16;
 
-/// A stored part of a shard's partial aggregate of one window.
+/// A stored part of a writer's partial aggregate of one window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page<P> {
-    /// The shard that writes it.
-    pub shard_id: String,
-    /// Its number among the shard's pages of the window, from 0.
+    /// Who writes it: a shard of a stream, as `transactions/shardId-000000000000`.
+    pub writer: String,
+    /// Its number among the writer's pages of the window, from 0.
     pub number: usize,
     /// Everything up to here is folded in.
     pub mark: Sequence,
@@ -51,11 +55,12 @@ pub struct Write<P> {
 
 /// Where pages are kept.
 pub trait PartialStore<P: Partial>: Sync {
-    /// The pages of a shard in a window, in order.
+    /// A writer's pages of a window, in order, from a number on.
     fn load(
         &self,
         window: &str,
-        shard_id: &str,
+        writer: &str,
+        from: usize,
     ) -> impl Future<Output = Result<Vec<Page<P>>, StoreError>> + Send;
 
     /// Stores a page on the condition that it states.
@@ -66,14 +71,24 @@ impl<P: Partial, S: PartialStore<P>> PartialStore<P> for &S {
     fn load(
         &self,
         window: &str,
-        shard_id: &str,
+        writer: &str,
+        from: usize,
     ) -> impl Future<Output = Result<Vec<Page<P>>, StoreError>> + Send {
-        (**self).load(window, shard_id)
+        (**self).load(window, writer, from)
     }
 
     fn save(&self, window: &str, write: &Write<P>) -> impl Future<Output = Result<Saved, StoreError>> + Send {
         (**self).save(window, write)
     }
+}
+
+/// A shard that writes, with the shards that it took its keys over from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Writer {
+    /// Its name, as in [`Page::writer`].
+    pub name: String,
+    /// The writers that it descends from.
+    pub ancestors: Vec<String>,
 }
 
 /// An event with its place in the shard.
@@ -98,6 +113,8 @@ pub struct Outcome {
     pub duplicates: usize,
     /// Conditional writes that found another mark.
     pub conflicts: usize,
+    /// Pages written.
+    pub writes: usize,
 }
 
 impl Outcome {
@@ -107,21 +124,22 @@ impl Outcome {
             replayed: self.replayed + other.replayed,
             duplicates: self.duplicates + other.duplicates,
             conflicts: self.conflicts + other.conflicts,
+            writes: self.writes + other.writes,
         }
     }
 }
 
-/// Folds what a shard delivered into its windows. `ancestors` are the shards that it descends from.
-pub async fn fold_batch<P: Partial + Send + Sync, S: PartialStore<P>>(
+/// Folds what a shard delivered into its windows.
+pub async fn fold_batch<P: Partial, S: PartialStore<P>>(
     store: &S,
-    shard_id: &str,
-    ancestors: &[String],
+    memory: &Memory<P>,
+    writer: &Writer,
     windows: BTreeMap<String, Vec<Delivered<'_>>>,
 ) -> Result<Outcome, StoreError> {
     stream::iter(windows)
-        .map(|(window, delivered)| async move {
-            fold_window(store, shard_id, ancestors, &window, &delivered).await
-        })
+        .map(
+            |(window, delivered)| async move { fold_window(store, memory, writer, &window, &delivered).await },
+        )
         .buffer_unordered(CONCURRENT_WINDOWS)
         .try_fold(
             Outcome::default(),
@@ -130,43 +148,77 @@ pub async fn fold_batch<P: Partial + Send + Sync, S: PartialStore<P>>(
         .await
 }
 
-async fn fold_window<P: Partial + Send + Sync, S: PartialStore<P>>(
+async fn fold_window<P: Partial, S: PartialStore<P>>(
     store: &S,
-    shard_id: &str,
-    ancestors: &[String],
+    memory: &Memory<P>,
+    writer: &Writer,
     window: &str,
     delivered: &[Delivered<'_>],
 ) -> Result<Outcome, StoreError> {
-    let mut inherited = Vec::new();
-    for ancestor in ancestors {
-        inherited.extend(store.load(window, ancestor).await?);
-    }
+    let key = (window.to_owned(), writer.name.clone());
+    // Taken out, so that whoever fails or dies on the way leaves nothing behind that may be wrong.
+    let mut remembered = memory.take(&key);
     let mut conflicts = 0;
     loop {
-        let own = store.load(window, shard_id).await?;
-        let (writes, mut outcome) = plan(shard_id, &own, &inherited, delivered);
-        if save_all(store, window, &writes).await? == Saved::Written {
+        let mut known = match remembered.take() {
+            Some(known) => known,
+            None => load(store, writer, window).await?,
+        };
+        let (pages, mut outcome) = plan(&writer.name, &mut known, delivered);
+        if save_all(store, window, &pages).await? == Saved::Written {
             outcome.conflicts = conflicts;
+            outcome.writes = pages.len();
+            if let Some(last) = pages.into_iter().next_back() {
+                known.last = Some(last.page);
+            }
+            memory.put(key, known);
             return Ok(outcome);
         }
         conflicts += 1;
         if conflicts == MAX_CONFLICTS {
             return Err(StoreError::new(
                 "conditional write",
-                format!("{window} by {shard_id}"),
+                format!("{window} by {}", writer.name),
                 TooManyConflicts,
             ));
         }
     }
 }
 
+/// What a writer has to know of a window to go on with it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Known<P> {
+    /// The events that are folded in, by the writer or by its ancestors.
+    pub(crate) seen: HashSet<Uuid>,
+    /// The writer's last page.
+    pub(crate) last: Option<Page<P>>,
+}
+
+async fn load<P: Partial, S: PartialStore<P>>(
+    store: &S,
+    writer: &Writer,
+    window: &str,
+) -> Result<Known<P>, StoreError> {
+    let mut seen = HashSet::new();
+    for ancestor in &writer.ancestors {
+        let inherited = store.load(window, ancestor, 0).await?;
+        seen.extend(inherited.iter().flat_map(|page| page.partial.event_ids()));
+    }
+    let mut own = store.load(window, &writer.name, 0).await?;
+    seen.extend(own.iter().flat_map(|page| page.partial.event_ids()));
+    Ok(Known {
+        seen,
+        last: own.pop(),
+    })
+}
+
 /// In order, as a page may only exist when the one before it is full.
 async fn save_all<P: Partial, S: PartialStore<P>>(
     store: &S,
     window: &str,
-    writes: &[Write<P>],
+    pages: &[Write<P>],
 ) -> Result<Saved, StoreError> {
-    for write in writes {
+    for write in pages {
         if store.save(window, write).await? == Saved::Conflict {
             return Ok(Saved::Conflict);
         }
@@ -174,54 +226,47 @@ async fn save_all<P: Partial, S: PartialStore<P>>(
     Ok(Saved::Written)
 }
 
-/// Which pages to store so that what lies past the shard's mark is folded in. Pure.
+/// Which pages to store so that what lies past the writer's mark is folded in. Takes note of the ids that it folds.
 ///
 /// A record is folded whole into one page, since a mark cannot point into an aggregated record.
 fn plan<P: Partial>(
-    shard_id: &str,
-    own: &[Page<P>],
-    inherited: &[Page<P>],
+    writer: &str,
+    known: &mut Known<P>,
     delivered: &[Delivered<'_>],
 ) -> (Vec<Write<P>>, Outcome) {
-    let last = own.last();
-    let mut seen: HashSet<_> = own
-        .iter()
-        .chain(inherited)
-        .flat_map(|page| page.partial.event_ids())
-        .copied()
-        .collect();
+    let Known { seen, last } = known;
     let mut outcome = Outcome::default();
-    let mut writes: Vec<Write<P>> = Vec::new();
-    let mut next_number = last.map_or(0, |page| page.number + 1);
+    let mut pages: Vec<Write<P>> = Vec::new();
+    let mut next_number = last.as_ref().map_or(0, |page| page.number + 1);
     for record in delivered.chunk_by(|a, b| a.sequence == b.sequence) {
         let Delivered {
             sequence, arrived_at, ..
         } = record[0];
-        if last.is_some_and(|page| *sequence <= page.mark) {
+        if last.as_ref().is_some_and(|page| *sequence <= page.mark) {
             outcome.replayed += record.len();
             continue;
         }
-        if writes.is_empty()
+        if pages.is_empty()
             && let Some(page) = last
             && !page.partial.is_full()
         {
-            writes.push(Write {
+            pages.push(Write {
                 page: page.clone(),
                 replaces: Some(page.mark.clone()),
             });
         }
-        if writes.last().is_none_or(|write| write.page.partial.is_full()) {
+        if pages.last().is_none_or(|write| write.page.partial.is_full()) {
             let page = Page {
-                shard_id: shard_id.into(),
+                writer: writer.into(),
                 number: next_number,
                 mark: sequence.clone(),
                 arrived_at,
                 partial: P::default(),
             };
-            writes.push(Write { page, replaces: None });
+            pages.push(Write { page, replaces: None });
             next_number += 1;
         }
-        let page = &mut writes.last_mut().expect("a page was just made sure of").page;
+        let page = &mut pages.last_mut().expect("a page was just made sure of").page;
         for delivered in record {
             if seen.insert(delivered.event.envelope.event_id) {
                 page.partial.fold(delivered.event);
@@ -233,5 +278,5 @@ fn plan<P: Partial>(
         page.mark = sequence.clone();
         page.arrived_at = arrived_at;
     }
-    (writes, outcome)
+    (pages, outcome)
 }

@@ -134,6 +134,18 @@ impl Minute {
         self.0.checked_mul(MS_PER_MINUTE).and_then(Timestamp::from_ms)
     }
 
+    /// Its number since the epoch; negative before 1970.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+
+    /// The minute of a number since the epoch.
+    #[must_use]
+    pub const fn from_number(number: i64) -> Self {
+        Self(number)
+    }
+
     /// The minute `n` minutes later.
     #[must_use]
     pub fn plus(self, n: i64) -> Self {

@@ -50,6 +50,14 @@ impl Chaos {
         }))
     }
 
+    /// No trouble at all.
+    #[must_use]
+    pub fn calm() -> Self {
+        let chaos = Self::new(0);
+        chaos.state().troubles_left = 0;
+        chaos
+    }
+
     /// Makes a call with an effect, if its fate allows.
     pub async fn call<T>(&self, effect: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
         self.elsewhere().await;

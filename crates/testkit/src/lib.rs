@@ -4,14 +4,20 @@
 //! Everything follows from a seed: a history that fails can be run again.
 
 mod chaos;
+mod example;
+mod laws;
 mod mapping;
 mod stores;
 mod stream;
 
 pub use chaos::Chaos;
+pub use example::{example, purchase, refund};
+pub use laws::{SmallPages, exactly_once};
 pub use mapping::deliver;
-pub use stores::{Guard, MemoryLineage, MemoryLog, MemoryPartials, StoredObject};
-pub use stream::{Record, Shard, SimStream, example, purchase, refund};
+pub use stores::{
+    Guard, MemoryAlerts, MemoryCheckpoint, MemoryLineage, MemoryLog, MemoryPartials, StoredObject,
+};
+pub use stream::{Record, Shard, SimStream};
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

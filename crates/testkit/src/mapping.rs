@@ -9,16 +9,23 @@ use crate::{Chaos, SimStream};
 /// More failures of one batch than there are troubles in a history mean that it can never get through.
 const MAX_ATTEMPTS: u32 = 100;
 
+/// Environments of a function that take turns, each with what it remembers of its own invocations alone.
+const ENVIRONMENTS: usize = 2;
+
 /// Delivers a stream to a function until every shard is through, then lets the last writes of dead invocations land.
 ///
-/// Between two invocations of one function nothing is kept, as if each met a new environment.
-pub fn deliver<E>(
+/// `start` starts an environment of the function. An invocation meets any of them, warm or new; one that is killed takes
+/// its environment with it.
+pub fn deliver<F, E>(
     seed: u64,
     stream: &SimStream,
     chaos: &Chaos,
-    handle: impl AsyncFn(KinesisEvent) -> Result<(), E>,
+    start: impl Fn() -> F,
+    handle: &impl AsyncFn(&F, KinesisEvent) -> Result<(), E>,
 ) {
+    let mut environments: [F; ENVIRONMENTS] = std::array::from_fn(|_| start());
     let mut rng = crate::rng_of(seed, 3);
+    let mut fates = crate::rng_of(seed, 4);
     let mut positions = vec![0; stream.shards.len()];
     let mut redeliveries_left = 10;
     loop {
@@ -31,22 +38,28 @@ pub fn deliver<E>(
         }
         let n = ready[rng.random_range(0..ready.len())];
         let shard = &stream.shards[n];
-        let start = positions[n];
-        let mut end = (start + rng.random_range(1..12)).min(shard.records.len());
+        let from = positions[n];
+        let mut end = (from + rng.random_range(1..12)).min(shard.records.len());
         for attempt in 0.. {
             assert!(
                 attempt < MAX_ATTEMPTS,
                 "a batch of {} still fails when there is no trouble left",
                 shard.id
             );
-            let batch = stream.batch(shard, &shard.records[start..end]);
+            let batch = stream.batch(shard, &shard.records[from..end]);
             let event: KinesisEvent = serde_json::from_value(batch).expect("a batch as Kinesis sends it");
-            if let Some(Ok(())) = chaos.invoke(handle(event)) {
-                break;
+            let environment = &mut environments[fates.random_range(0..ENVIRONMENTS)];
+            if fates.random_bool(0.05) {
+                *environment = start();
+            }
+            match chaos.invoke(handle(environment, event)) {
+                Some(Ok(())) => break,
+                Some(Err(_)) => {}
+                None => *environment = start(),
             }
             // The mapping may bisect the batch, or come again with what has arrived meanwhile.
             end = match rng.random_range(0..4) {
-                0 => start + (end - start).div_ceil(2),
+                0 => from + (end - from).div_ceil(2),
                 1 => (end + rng.random_range(0..4)).min(shard.records.len()),
                 _ => end,
             };

@@ -1,12 +1,20 @@
 //! The ports of the exactly-once protocols, in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use analytics::Partial;
+use analytics::alerts::{Alert, Sighting};
+use aws::alerts::{AlertStore, FindingsStore};
+use aws::journal::{Journal, Note};
+use aws::marks::Marks;
 use aws::objects::{Created, Object, ObjectLog};
 use aws::partials::{Page, PartialStore, Write};
+use aws::sweep::{CheckpointStore, FiguresStore};
 use aws::{Lineage, Saved, Sequence, StoreError};
+use events::Minute;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::{Chaos, SimStream};
 
@@ -23,14 +31,23 @@ pub enum Guard {
     Overwriting,
 }
 
-/// Pages by window, shard and number.
+/// Pages by window, writer and number.
 type Pages<P> = BTreeMap<(String, String, usize), Page<P>>;
 
-/// A table of partials.
+/// Minutes by family and writer, and by sequence number.
+type Notes = BTreeMap<(String, String), BTreeMap<Sequence, BTreeSet<Minute>>>;
+
+/// Figures, and the generation that they are of, by minute.
+type Figures = BTreeMap<Minute, (u64, serde_json::Value)>;
+
+/// A table of partials, with its journal, and with figures of minutes.
 pub struct MemoryPartials<'a, P> {
     chaos: &'a Chaos,
     guard: Guard,
     pages: Arc<Mutex<Pages<P>>>,
+    notes: Arc<Mutex<Notes>>,
+    figures: Arc<Mutex<Figures>>,
+    findings: Arc<Mutex<BTreeMap<(Minute, String), Sighting>>>,
 }
 
 impl<'a, P: Partial> MemoryPartials<'a, P> {
@@ -41,34 +58,31 @@ impl<'a, P: Partial> MemoryPartials<'a, P> {
             chaos,
             guard,
             pages: Arc::default(),
+            notes: Arc::default(),
+            figures: Arc::default(),
+            findings: Arc::default(),
         }
     }
 
-    /// What a reader sees: each window with its pages merged.
+    /// Every page as it is stored, with its window.
     #[must_use]
-    pub fn windows(&self) -> BTreeMap<String, P> {
-        let mut windows: BTreeMap<String, P> = BTreeMap::new();
-        for ((window, ..), page) in locked(&self.pages).iter() {
-            windows.entry(window.clone()).or_default().merge(&page.partial);
-        }
-        windows
-    }
-
-    /// Every page as it is stored.
-    #[must_use]
-    pub fn pages(&self) -> Vec<Page<P>> {
-        locked(&self.pages).values().cloned().collect()
+    pub fn pages(&self) -> Vec<(String, Page<P>)> {
+        let pages = locked(&self.pages);
+        pages
+            .iter()
+            .map(|((window, ..), page)| (window.clone(), page.clone()))
+            .collect()
     }
 }
 
-impl<P: Partial + Send + Sync + 'static> PartialStore<P> for MemoryPartials<'_, P> {
-    async fn load(&self, window: &str, shard_id: &str) -> Result<Vec<Page<P>>, StoreError> {
-        let (pages, window, shard_id) = (self.pages.clone(), window.to_owned(), shard_id.to_owned());
+impl<P: Partial> PartialStore<P> for MemoryPartials<'_, P> {
+    async fn load(&self, window: &str, writer: &str, from: usize) -> Result<Vec<Page<P>>, StoreError> {
+        let (pages, window, writer) = (self.pages.clone(), window.to_owned(), writer.to_owned());
         let load = move || {
             let pages = locked(&pages);
             let own = pages
                 .iter()
-                .filter(|((of, by, _), _)| *of == window && *by == shard_id);
+                .filter(|((of, by, number), _)| *of == window && *by == writer && *number >= from);
             own.map(|(_, page)| page.clone()).collect()
         };
         self.chaos.call(load).await
@@ -76,7 +90,7 @@ impl<P: Partial + Send + Sync + 'static> PartialStore<P> for MemoryPartials<'_, 
 
     async fn save(&self, window: &str, write: &Write<P>) -> Result<Saved, StoreError> {
         let (pages, write, guard) = (self.pages.clone(), write.clone(), self.guard);
-        let key = (window.to_owned(), write.page.shard_id.clone(), write.page.number);
+        let key = (window.to_owned(), write.page.writer.clone(), write.page.number);
         let save = move || {
             let mut pages = locked(&pages);
             if guard != Guard::NoConditionalMark
@@ -85,6 +99,219 @@ impl<P: Partial + Send + Sync + 'static> PartialStore<P> for MemoryPartials<'_, 
                 return Saved::Conflict;
             }
             pages.insert(key, write.page);
+            Saved::Written
+        };
+        self.chaos.call(save).await
+    }
+}
+
+impl<P: Partial> Journal for MemoryPartials<'_, P> {
+    async fn note(&self, family: &str, writer: &str, note: &Note) -> Result<(), StoreError> {
+        let (notes, key, note) = (
+            self.notes.clone(),
+            (family.to_owned(), writer.to_owned()),
+            note.clone(),
+        );
+        let save = move || {
+            let notes = &mut locked(&notes);
+            notes
+                .entry(key)
+                .or_default()
+                .entry(note.last)
+                .or_insert(note.minutes);
+        };
+        self.chaos.call(save).await
+    }
+
+    async fn notes(
+        &self,
+        family: &str,
+        writer: &str,
+        after: Option<&Sequence>,
+    ) -> Result<Vec<Note>, StoreError> {
+        let (notes, key, after) = (
+            self.notes.clone(),
+            (family.to_owned(), writer.to_owned()),
+            after.cloned(),
+        );
+        let load = move || {
+            let notes = locked(&notes);
+            let of_writer = notes.get(&key).into_iter().flatten();
+            of_writer
+                .filter(|(last, _)| after.as_ref().is_none_or(|after| *last > after))
+                .map(|(last, minutes)| Note {
+                    last: last.clone(),
+                    minutes: minutes.clone(),
+                })
+                .collect()
+        };
+        self.chaos.call(load).await
+    }
+}
+
+impl<P: Partial> MemoryPartials<'_, P> {
+    /// The figures of all minutes.
+    #[must_use]
+    pub fn figures<F: DeserializeOwned>(&self) -> BTreeMap<Minute, F> {
+        let figures = locked(&self.figures);
+        figures
+            .iter()
+            .map(|(minute, (_, figures))| {
+                let figures = F::deserialize(figures).expect("figures are of one kind");
+                (*minute, figures)
+            })
+            .collect()
+    }
+}
+
+impl<P: Partial> FiguresStore for MemoryPartials<'_, P> {
+    async fn put_figures<F: Serialize + Send>(
+        &self,
+        _: &str,
+        minute: Minute,
+        generation: u64,
+        figures: F,
+    ) -> Result<(), StoreError> {
+        let (all, guard) = (self.figures.clone(), self.guard);
+        let figures = serde_json::to_value(figures).expect("figures have names");
+        let put = move || {
+            let all = &mut locked(&all);
+            let stored = all.get(&minute).map_or(0, |(stored, _)| *stored);
+            if guard == Guard::NoConditionalMark || stored < generation {
+                all.insert(minute, (generation, figures));
+            }
+        };
+        self.chaos.call(put).await
+    }
+}
+
+impl<P: Partial> MemoryPartials<'_, P> {
+    /// All findings, by minute, rule and id.
+    #[must_use]
+    pub fn findings(&self) -> BTreeMap<(Minute, String), Sighting> {
+        locked(&self.findings).clone()
+    }
+}
+
+fn finding_key(minute: Minute, finding: &Sighting) -> (Minute, String) {
+    (minute, format!("{}#{}", finding.alert_type, finding.id))
+}
+
+impl<P: Partial> FindingsStore for MemoryPartials<'_, P> {
+    async fn put_finding(&self, _: &str, minute: Minute, finding: Sighting) -> Result<(), StoreError> {
+        let (findings, key) = (self.findings.clone(), finding_key(minute, &finding));
+        self.chaos
+            .call(move || drop(locked(&findings).insert(key, finding)))
+            .await
+    }
+
+    async fn remove_finding(&self, _: &str, minute: Minute, finding: &Sighting) -> Result<(), StoreError> {
+        let (findings, key) = (self.findings.clone(), finding_key(minute, finding));
+        self.chaos
+            .call(move || drop(locked(&findings).remove(&key)))
+            .await
+    }
+}
+
+/// A checkpoint's bytes with their version, and the generation that is carried out.
+type CheckpointState = (Option<(Vec<u8>, u64)>, Option<u64>);
+
+/// A checkpoint.
+pub struct MemoryCheckpoint<'a> {
+    chaos: &'a Chaos,
+    guard: Guard,
+    state: Arc<Mutex<CheckpointState>>,
+}
+
+impl<'a> MemoryCheckpoint<'a> {
+    /// None yet.
+    #[must_use]
+    pub fn new(chaos: &'a Chaos, guard: Guard) -> Self {
+        Self {
+            chaos,
+            guard,
+            state: Arc::default(),
+        }
+    }
+}
+
+impl CheckpointStore for MemoryCheckpoint<'_> {
+    async fn load(&self) -> Result<Option<(Vec<u8>, String)>, StoreError> {
+        let state = self.state.clone();
+        let load = move || {
+            let stored = locked(&state).0.clone();
+            stored.map(|(bytes, version)| (bytes, version.to_string()))
+        };
+        self.chaos.call(load).await
+    }
+
+    async fn save(&self, bytes: Vec<u8>, replaces: Option<&str>) -> Result<Saved, StoreError> {
+        let (state, guard, replaces) = (self.state.clone(), self.guard, replaces.map(str::to_owned));
+        let save = move || {
+            let stored = &mut locked(&state).0;
+            let version = stored.as_ref().map(|(_, version)| *version);
+            if guard != Guard::NoConditionalMark && version.map(|version| version.to_string()) != replaces {
+                return Saved::Conflict;
+            }
+            *stored = Some((bytes, version.unwrap_or(0) + 1));
+            Saved::Written
+        };
+        self.chaos.call(save).await
+    }
+
+    async fn carried_out(&self) -> Result<Option<u64>, StoreError> {
+        let state = self.state.clone();
+        self.chaos.call(move || locked(&state).1).await
+    }
+
+    async fn note_carried_out(&self, generation: u64) -> Result<(), StoreError> {
+        let state = self.state.clone();
+        self.chaos.call(move || locked(&state).1 = Some(generation)).await
+    }
+}
+
+/// A table of alerts.
+pub struct MemoryAlerts<'a> {
+    chaos: &'a Chaos,
+    guard: Guard,
+    alerts: Arc<Mutex<BTreeMap<String, Alert>>>,
+}
+
+impl<'a> MemoryAlerts<'a> {
+    /// An empty table.
+    #[must_use]
+    pub fn new(chaos: &'a Chaos, guard: Guard) -> Self {
+        Self {
+            chaos,
+            guard,
+            alerts: Arc::default(),
+        }
+    }
+
+    /// All alerts, by fingerprint.
+    #[must_use]
+    pub fn alerts(&self) -> BTreeMap<String, Alert> {
+        locked(&self.alerts).clone()
+    }
+}
+
+impl AlertStore for MemoryAlerts<'_> {
+    async fn load(&self, fingerprint: &str) -> Result<Option<Alert>, StoreError> {
+        let (alerts, fingerprint) = (self.alerts.clone(), fingerprint.to_owned());
+        self.chaos
+            .call(move || locked(&alerts).get(&fingerprint).cloned())
+            .await
+    }
+
+    async fn save(&self, alert: &Alert, replaces: Option<u64>) -> Result<Saved, StoreError> {
+        let (alerts, alert, guard) = (self.alerts.clone(), alert.clone(), self.guard);
+        let save = move || {
+            let alerts = &mut locked(&alerts);
+            let version = alerts.get(&alert.fingerprint).map(|stored| stored.version);
+            if guard != Guard::NoConditionalMark && version != replaces {
+                return Saved::Conflict;
+            }
+            alerts.insert(alert.fingerprint.clone(), alert);
             Saved::Written
         };
         self.chaos.call(save).await
@@ -125,7 +352,7 @@ impl<'a> MemoryLog<'a> {
     }
 }
 
-impl ObjectLog for MemoryLog<'_> {
+impl Marks for MemoryLog<'_> {
     async fn mark(&self, log: &str) -> Result<Option<Sequence>, StoreError> {
         let (state, log) = (self.state.clone(), log.to_owned());
         self.chaos
@@ -151,7 +378,9 @@ impl ObjectLog for MemoryLog<'_> {
         };
         self.chaos.call(advance).await
     }
+}
 
+impl ObjectLog for MemoryLog<'_> {
     async fn create(&self, object: &Object, last: &Sequence) -> Result<Created, StoreError> {
         let (state, mut object, last, guard) = (self.state.clone(), object.clone(), last.clone(), self.guard);
         let create = move || {
@@ -193,6 +422,11 @@ impl Lineage for MemoryLineage<'_> {
             .map(|n| shards[n].id.clone())
             .collect();
         self.chaos.call(move || ancestors).await
+    }
+
+    async fn shards(&self, _: &str) -> Result<Vec<String>, StoreError> {
+        let shards = self.stream.shards.iter().map(|shard| shard.id.clone()).collect();
+        self.chaos.call(move || shards).await
     }
 }
 

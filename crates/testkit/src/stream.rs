@@ -1,14 +1,16 @@
 //! A stream's records: events of few shoppers in few minutes, sent plain or aggregated, some twice, some broken, over
 //! shards that split and merge.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use events::{
-    Body, Country, Device, Envelope, Event, Line, PaymentMethod, Refund, Sale, Stream, Timestamp, Uuid,
-};
+use events::{Body, Country, Event, Stream, Timestamp, Uuid};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
+
+use crate::example::{cart_event, example, transaction, view};
 
 /// Where sequence numbers start: past 64 bits, and soon one digit longer.
 const FIRST_SEQUENCE: u128 = 999_999_999_999_999_999_999_999_999_960;
@@ -50,9 +52,15 @@ pub struct SimStream {
 }
 
 impl SimStream {
-    /// The transactions of a seed. Two shards; later the first is split, and then one half merged with the other shard.
+    /// The transactions of a seed.
     #[must_use]
     pub fn transactions(seed: u64) -> Self {
+        Self::of(Stream::Transactions, seed)
+    }
+
+    /// A stream of a seed. Two shards; later the first is split, and then one half merged with the other shard.
+    #[must_use]
+    pub fn of(stream: Stream, seed: u64) -> Self {
         let mut rng = crate::rng_of(seed, 2);
         let shard = |n: usize, parents: Vec<usize>| Shard {
             id: format!("shardId-{n:012}"),
@@ -79,14 +87,19 @@ impl SimStream {
                 _ => 4,
             };
             arrived_ms += rng.random_range(0..900_000_i64);
-            let record = record(&mut rng, &sent, user_id, n, arrived_ms);
+            let record = record(&mut rng, stream, &sent, user_id, n, arrived_ms);
             sent.extend(record.events.iter().cloned());
             shards[shard].records.push(record);
         }
-        Self {
-            stream: Stream::Transactions,
-            shards,
-        }
+        Self { stream, shards }
+    }
+
+    /// All valid events, each once however often it was sent, in the order in which they first came.
+    #[must_use]
+    pub fn events(&self) -> Vec<&Event> {
+        let mut ids = BTreeSet::new();
+        let all = self.records().flat_map(|(_, record)| &record.events);
+        all.filter(|event| ids.insert(event.envelope.event_id)).collect()
     }
 
     /// All records, of all shards.
@@ -128,7 +141,14 @@ impl SimStream {
     }
 }
 
-fn record(rng: &mut ChaCha8Rng, sent: &[Event], user_id: u64, n: usize, arrived_ms: i64) -> Record {
+fn record(
+    rng: &mut ChaCha8Rng,
+    stream: Stream,
+    sent: &[Event],
+    user_id: u64,
+    n: usize,
+    arrived_ms: i64,
+) -> Record {
     let arrived_at = Timestamp::from_ms(arrived_ms).expect("within the calendar");
     let aggregated = rng.random_bool(0.3);
     let mut user_records = Vec::new();
@@ -144,7 +164,7 @@ fn record(rng: &mut ChaCha8Rng, sent: &[Event], user_id: u64, n: usize, arrived_
             .filter(|event| event.envelope.user_id == user_id)
             .collect();
         let event = if again.is_empty() || rng.random_bool(0.8) {
-            new_event(rng, user_id, arrived_ms)
+            new_event(rng, stream, user_id, arrived_ms)
         } else {
             again[rng.random_range(0..again.len())].clone()
         };
@@ -205,7 +225,7 @@ fn broken(rng: &mut ChaCha8Rng) -> Vec<u8> {
     }
 }
 
-fn new_event(rng: &mut ChaCha8Rng, user_id: u64, arrived_ms: i64) -> Event {
+fn new_event(rng: &mut ChaCha8Rng, stream: Stream, user_id: u64, arrived_ms: i64) -> Event {
     let minutes_late = if rng.random_bool(0.2) {
         rng.random_range(0..3_000)
     } else {
@@ -217,67 +237,10 @@ fn new_event(rng: &mut ChaCha8Rng, user_id: u64, arrived_ms: i64) -> Event {
     event.envelope.country = Country::all()
         .nth(rng.random_range(0..3))
         .expect("there are more");
-    if let Body::Purchase(sale) = &mut event.body {
-        sale.lines[0].quantity = rng.random_range(1..5);
-        *sale = totalled(sale.clone());
-        if rng.random_bool(0.2) {
-            event.body = refund(sale.clone());
-        }
-    }
+    event.body = match stream {
+        Stream::ProductViews => view(rng),
+        Stream::CartEvents => cart_event(rng, user_id),
+        Stream::Transactions => transaction(rng, user_id),
+    };
     event
-}
-
-/// A purchase of one thing for 12.50.
-#[must_use]
-pub fn example(user_id: u64, occurred_ms: i64) -> Event {
-    let line = Line {
-        product_id: 7,
-        category: "books".into(),
-        quantity: 1,
-        unit_price_minor: 1_250,
-    };
-    purchase(user_id, occurred_ms, vec![line])
-}
-
-/// A purchase, with a total that fits.
-#[must_use]
-pub fn purchase(user_id: u64, occurred_ms: i64, lines: Vec<Line>) -> Event {
-    let id = Uuid::from_u128(u128::from(user_id) << 64 | u128::from(occurred_ms.unsigned_abs()));
-    let sale = Sale {
-        transaction_id: id,
-        cart_id: id,
-        lines,
-        discount_minor: 100,
-        shipping_minor: 495,
-        tax_minor: 10,
-        total_minor: 0,
-        currency: events::CURRENCY.into(),
-        payment_method: PaymentMethod::CreditCard,
-    };
-    Event {
-        envelope: Envelope {
-            event_id: id,
-            occurred_at: Timestamp::from_ms(occurred_ms).expect("within the calendar"),
-            user_id,
-            session_id: id,
-            country: "US".parse().expect("a country"),
-            device: Device::Mobile,
-        },
-        body: Body::Purchase(totalled(sale)),
-    }
-}
-
-/// The refund of all of a sale.
-#[must_use]
-pub fn refund(sale: Sale) -> Body {
-    Body::Refund(Refund {
-        refunded_transaction_id: sale.transaction_id,
-        sale,
-    })
-}
-
-fn totalled(mut sale: Sale) -> Sale {
-    let goods = i64::try_from(events::lines_total_minor(&sale.lines)).expect("small amounts");
-    sale.total_minor = goods - sale.discount_minor + sale.shipping_minor + sale.tax_minor;
-    sale
 }

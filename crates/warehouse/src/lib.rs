@@ -4,12 +4,14 @@
 //! same; a test compares them.
 
 mod catalog;
+mod catalog_reader;
 mod columns;
 mod layout;
 mod parquet_file;
 mod schema;
 
 pub use catalog::{CatalogProduct, CatalogTable, CatalogUser, encode_products, encode_users};
+pub use catalog_reader::{ReadError, read_initial_stock};
 pub use layout::{
     archive_key, archive_prefix, catalog_key, catalog_prefix, quarantine_key, quarantine_prefix, table_name,
 };

@@ -82,9 +82,8 @@ fn history(seed: u64, guard: Guard) -> (Stored, Stored) {
     let stream = SimStream::transactions(seed);
     let chaos = Chaos::new(seed);
     let archive = Archive::new(MemoryLog::new(&chaos, guard));
-    deliver(seed, &stream, &chaos, async |event| {
-        archive.handle(event).await.map(drop)
-    });
+    let handle = async |archive: &&Archive<_>, event| archive.handle(event).await.map(drop);
+    deliver(seed, &stream, &chaos, || &archive, &handle);
     let stored = found(&archive.store().objects());
     (stored, expected(&stream))
 }

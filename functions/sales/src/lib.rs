@@ -1,5 +1,7 @@
 //! Sales per minute and country, from the stream of transactions.
 
-mod handler;
+use analytics::sales::SalesPartial;
+use aws::job::StreamJob;
 
-pub use handler::Sales;
+/// The function: folds purchases and refunds into the minutes that they occurred in.
+pub type Sales<S, L> = StreamJob<SalesPartial, S, L>;

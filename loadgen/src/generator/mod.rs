@@ -382,7 +382,7 @@ impl Source for Generator {
         let faults = self.world.config.faults;
         if faults.bad > 0.0 || faults.duplicate > 0.0 {
             let mut record = self.with_faults(at, due_ns);
-            record.content = record.content.filter(|_| keep.wants(record.stream));
+            record.content = record.content.filter(|_| keep.any());
             return Some(record);
         }
         Some(self.record(due_ns, keep))

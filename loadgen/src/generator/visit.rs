@@ -228,7 +228,7 @@ impl Visit {
         let event_type = body.event_type();
         let stream = event_type.stream();
         // Not in a closure, which the body would be copied into whether it is kept or not.
-        let content = if keep.wants(stream) {
+        let content = if keep.any() {
             let envelope = Envelope {
                 event_id,
                 occurred_at,

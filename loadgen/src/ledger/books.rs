@@ -1,21 +1,31 @@
 //! The running sums that a ledger is made of.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use events::{Body, Country, EventType, Line, Minute, Sale, Stream, Uuid};
 
+use super::cart::{OpenCart, cart_of};
 use super::{
-    AnomalyFact, Carts, Count, FaultFacts, Ledger, MinuteFacts, RunFacts, SCHEMA_VERSION, SalesFacts, Totals,
+    AnomalyFact, CartFacts, Carts, Count, FaultFacts, Ledger, MinuteFacts, RunFacts, SCHEMA_VERSION,
+    SalesFacts, Totals, UnitsFacts,
 };
 use crate::generator::Planned;
 use crate::source::Content;
 
-/// The running sums. Its size depends on the minutes, the anomalies and the carts in flight, not on the events.
-#[derive(Clone, Debug, Default)]
+/// A category's name is counted whole up to here, in bytes.
+const MAX_CATEGORY_BYTES: usize = 64;
+
+/// The running sums. Its size depends on the minutes, products, anomalies and carts in flight, not on the events.
+#[derive(Clone, Debug)]
 pub struct Books {
+    cart_timeout_ms: i64,
     streams: BTreeMap<Stream, Count>,
     minutes: BTreeMap<Minute, MinuteBooks>,
+    product_views: HashMap<u64, u64>,
+    product_units: HashMap<u64, UnitsFacts>,
     carts: Carts,
+    cart_minutes: BTreeMap<Minute, CartFacts>,
     open_carts: HashMap<Uuid, OpenCart>,
     anomalies: Vec<AnomalyFact>,
     faults: FaultFacts,
@@ -29,31 +39,7 @@ pub struct Books {
 struct MinuteBooks {
     events: BTreeMap<EventType, Count>,
     countries: BTreeMap<Country, SalesFacts>,
-}
-
-/// A cart of which not every event is acknowledged. Answers come in any order, so its value is known when all are here.
-#[derive(Clone, Debug, Default)]
-struct OpenCart {
-    settled: u32,
-    changes: Vec<(u64, Change)>,
-    created: bool,
-    checked_out: bool,
-    purchased: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Change {
-    kind: ChangeKind,
-    product_id: u64,
-    quantity: i64,
-    unit_price_minor: i64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ChangeKind {
-    Add,
-    Set,
-    Remove,
+    categories: BTreeMap<String, u64>,
 }
 
 impl Count {
@@ -100,6 +86,27 @@ impl SalesFacts {
     }
 }
 
+impl CartFacts {
+    /// Adds other carts.
+    pub fn merge(&mut self, other: &Self) {
+        self.created += other.created;
+        self.checked_out += other.checked_out;
+        self.converted += other.converted;
+        self.recovered += other.recovered;
+        self.abandoned += other.abandoned;
+        self.value_abandoned_minor += other.value_abandoned_minor;
+        self.value_recovered_minor += other.value_recovered_minor;
+    }
+}
+
+impl UnitsFacts {
+    /// Adds other units.
+    pub fn merge(&mut self, other: Self) {
+        self.sold += other.sold;
+        self.returned += other.returned;
+    }
+}
+
 impl FaultFacts {
     /// Adds other faults.
     pub fn merge(&mut self, other: &Self) {
@@ -122,7 +129,61 @@ pub(super) fn goods_minor(lines: &[Line]) -> i64 {
         .sum()
 }
 
+/// A category's name as it is counted: in lower case, without space around it, and not too long.
+fn category_name(category: &str) -> Cow<'_, str> {
+    let trimmed = category.trim();
+    let is_plain = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if trimmed.len() <= MAX_CATEGORY_BYTES && trimmed.bytes().all(is_plain) {
+        return Cow::Borrowed(trimmed);
+    }
+    let mut name = trimmed.to_lowercase();
+    name.truncate(name.floor_char_boundary(MAX_CATEGORY_BYTES));
+    name.truncate(name.trim_end().len());
+    Cow::Owned(name)
+}
+
+impl MinuteBooks {
+    fn add_view(&mut self, category: &str) {
+        let name = category_name(category);
+        match self.categories.get_mut(&*name) {
+            Some(views) => *views += 1,
+            None => drop(self.categories.insert(name.into_owned(), 1)),
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (event_type, count) in other.events {
+            self.events.entry(event_type).or_default().merge(count);
+        }
+        for (country, sales) in other.countries {
+            self.countries.entry(country).or_default().merge(&sales);
+        }
+        for (category, views) in other.categories {
+            *self.categories.entry(category).or_default() += views;
+        }
+    }
+}
+
 impl Books {
+    /// Nothing yet. A cart is abandoned when nothing happens to it for `cart_timeout_ms`.
+    #[must_use]
+    pub fn new(cart_timeout_ms: i64) -> Self {
+        Self {
+            cart_timeout_ms,
+            streams: BTreeMap::new(),
+            minutes: BTreeMap::new(),
+            product_views: HashMap::new(),
+            product_units: HashMap::new(),
+            carts: Carts::default(),
+            cart_minutes: BTreeMap::new(),
+            open_carts: HashMap::new(),
+            anomalies: Vec::new(),
+            faults: FaultFacts::default(),
+            given_up: HashSet::new(),
+            recorded: HashSet::new(),
+        }
+    }
+
     /// Enters an acknowledged record.
     pub fn acknowledge(&mut self, content: &Content) {
         match content {
@@ -158,17 +219,25 @@ impl Books {
             .entry(event.envelope.occurred_at.minute())
             .or_default();
         minute.events.entry(event.event_type()).or_default().add(id);
+        let country = event.envelope.country;
         match &event.body {
-            Body::Purchase(sale) => minute
-                .countries
-                .entry(event.envelope.country)
-                .or_default()
-                .add_sale(sale),
-            Body::Refund(refund) => minute
-                .countries
-                .entry(event.envelope.country)
-                .or_default()
-                .add_refund(&refund.sale),
+            Body::ProductView(view) => {
+                minute.add_view(&view.category);
+                *self.product_views.entry(view.product_id).or_default() += 1;
+            }
+            Body::Purchase(sale) => {
+                minute.countries.entry(country).or_default().add_sale(sale);
+                for line in &sale.lines {
+                    self.product_units.entry(line.product_id).or_default().sold += line.quantity;
+                }
+            }
+            Body::Refund(refund) => {
+                let sale = &refund.sale;
+                minute.countries.entry(country).or_default().add_refund(sale);
+                for line in &sale.lines {
+                    self.product_units.entry(line.product_id).or_default().returned += line.quantity;
+                }
+            }
             _ => {}
         }
         self.anomalies.extend(planned.anomaly.map(|injected| AnomalyFact {
@@ -187,13 +256,11 @@ impl Books {
         let Some(cart_id) = cart_of(&planned.event.body) else {
             return;
         };
-        let cart = self.open_carts.entry(cart_id).or_default();
-        cart.settled += 1;
-        cart.enter(planned.index, &planned.event.body);
-        if planned.cart_steps.is_some_and(|steps| cart.settled >= steps)
+        let entered = self.open_carts.entry(cart_id).or_default().enter(planned);
+        if planned.cart_steps.is_some_and(|steps| entered >= steps as usize)
             && let Some(cart) = self.open_carts.remove(&cart_id)
         {
-            cart.close(&mut self.carts);
+            cart.close(self.cart_timeout_ms, &mut self.carts, &mut self.cart_minutes);
         }
     }
 
@@ -209,15 +276,18 @@ impl Books {
             self.streams.entry(stream).or_default().merge(count);
         }
         for (minute, facts) in other.minutes {
-            let own = self.minutes.entry(minute).or_default();
-            for (event_type, count) in facts.events {
-                own.events.entry(event_type).or_default().merge(count);
-            }
-            for (country, sales) in facts.countries {
-                own.countries.entry(country).or_default().merge(&sales);
-            }
+            self.minutes.entry(minute).or_default().merge(facts);
+        }
+        for (product_id, views) in other.product_views {
+            *self.product_views.entry(product_id).or_default() += views;
+        }
+        for (product_id, units) in other.product_units {
+            self.product_units.entry(product_id).or_default().merge(units);
         }
         self.carts.merge(&other.carts);
+        for (minute, facts) in other.cart_minutes {
+            self.cart_minutes.entry(minute).or_default().merge(&facts);
+        }
         self.open_carts.extend(other.open_carts);
         self.anomalies.extend(other.anomalies);
         self.faults.merge(&other.faults);
@@ -229,7 +299,7 @@ impl Books {
     #[must_use]
     pub fn close(mut self, run: RunFacts, totals: Totals) -> Ledger {
         for (_, cart) in std::mem::take(&mut self.open_carts) {
-            cart.close(&mut self.carts);
+            cart.close(self.cart_timeout_ms, &mut self.carts, &mut self.cart_minutes);
         }
         self.anomalies.sort_unstable();
         let mut events_by_type: BTreeMap<EventType, u64> = BTreeMap::new();
@@ -249,13 +319,17 @@ impl Books {
             minutes: self
                 .minutes
                 .into_iter()
-                .map(|(minute, MinuteBooks { events, countries })| MinuteFacts {
+                .map(|(minute, books)| MinuteFacts {
                     minute,
-                    events,
-                    countries,
+                    events: books.events,
+                    countries: books.countries,
+                    categories: books.categories,
                 })
                 .collect(),
+            product_views: self.product_views.into_iter().collect(),
+            product_units: self.product_units.into_iter().collect(),
             carts: self.carts,
+            cart_minutes: self.cart_minutes,
             anomalies: self.anomalies,
             faults: self.faults,
         }
@@ -264,76 +338,4 @@ impl Books {
 
 fn id_of(planned: &Planned) -> Uuid {
     planned.event.envelope.event_id
-}
-
-/// The cart whose life an event is part of.
-fn cart_of(body: &Body) -> Option<Uuid> {
-    match body {
-        Body::CartAdd(cart) | Body::CartUpdate(cart) | Body::CartRemove(cart) => Some(cart.cart_id),
-        Body::CartCheckout(checkout) => Some(checkout.cart_id),
-        Body::Purchase(sale) => Some(sale.cart_id),
-        _ => None,
-    }
-}
-
-impl OpenCart {
-    fn enter(&mut self, index: u64, body: &Body) {
-        let (kind, line) = match body {
-            Body::CartAdd(cart) => (ChangeKind::Add, &cart.line),
-            Body::CartUpdate(cart) => (ChangeKind::Set, &cart.line),
-            Body::CartRemove(cart) => (ChangeKind::Remove, &cart.line),
-            Body::CartCheckout(_) => return self.checked_out = true,
-            Body::Purchase(_) => return self.purchased = true,
-            _ => return,
-        };
-        self.created |= kind == ChangeKind::Add;
-        let &Line {
-            product_id,
-            quantity,
-            unit_price_minor,
-            ..
-        } = line;
-        self.changes.push((
-            index,
-            Change {
-                kind,
-                product_id,
-                quantity,
-                unit_price_minor,
-            },
-        ));
-    }
-
-    fn close(self, carts: &mut Carts) {
-        if !self.created {
-            return;
-        }
-        carts.created += 1;
-        carts.checked_out += u64::from(self.checked_out);
-        if self.purchased {
-            carts.purchased += 1;
-        } else {
-            carts.left_behind += 1;
-            carts.left_behind_value_minor += self.value_minor();
-        }
-    }
-
-    /// What is in the cart after all changes, in the order in which they happened.
-    fn value_minor(mut self) -> i64 {
-        self.changes.sort_unstable_by_key(|(index, _)| *index);
-        let mut content: HashMap<u64, (i64, i64)> = HashMap::new();
-        for (_, change) in self.changes {
-            let (quantity, unit_price_minor) = content.entry(change.product_id).or_default();
-            *unit_price_minor = change.unit_price_minor;
-            match change.kind {
-                ChangeKind::Add => *quantity += change.quantity,
-                ChangeKind::Set => *quantity = change.quantity,
-                ChangeKind::Remove => *quantity = (*quantity - change.quantity).max(0),
-            }
-        }
-        content
-            .values()
-            .map(|(quantity, unit_price_minor)| quantity * unit_price_minor)
-            .sum()
-    }
 }

@@ -1,5 +1,7 @@
 //! The ledger against sums made in the plainest way.
 
+mod products;
+
 use proptest::prelude::*;
 
 use std::collections::HashMap;
@@ -14,6 +16,7 @@ use crate::plan::{Generation, Plan};
 use crate::source::{Content, Keep, Source};
 
 const COUNT: u64 = 3_100;
+const CART_TIMEOUT_MS: i64 = 60_000;
 const TOTALS: Totals = Totals {
     offered: COUNT,
     failed: 0,
@@ -84,11 +87,12 @@ fn facts() -> RunFacts {
         mix: plan.shape,
         users: plan.config.users,
         products: plan.config.products,
+        cart_timeout_ms: CART_TIMEOUT_MS,
     }
 }
 
 fn ledger_of<'a>(acknowledged: impl IntoIterator<Item = &'a Planned>) -> Ledger {
-    let mut books = Books::default();
+    let mut books = Books::new(CART_TIMEOUT_MS);
     acknowledged
         .into_iter()
         .for_each(|planned| books.acknowledge(&Content::Event(planned.clone())));
@@ -205,11 +209,11 @@ proptest! {
         for (one, other) in swaps {
             order.swap(usize::from(one) % events.len(), usize::from(other) % events.len());
         }
-        let mut books = vec![Books::default(); usize::try_from(workers)?];
+        let mut books = vec![Books::new(CART_TIMEOUT_MS); usize::try_from(workers)?];
         for planned in order {
             books[usize::try_from(planned.event.envelope.user_id % workers)?].acknowledge(&Content::Event(planned.clone()));
         }
-        let mut total = Books::default();
+        let mut total = Books::new(CART_TIMEOUT_MS);
         for own in books {
             total.merge(own);
         }
@@ -220,7 +224,7 @@ proptest! {
 #[test]
 fn what_failed_is_not_in_the_sums() {
     let events = events();
-    let mut books = Books::default();
+    let mut books = Books::new(CART_TIMEOUT_MS);
     for planned in &events {
         let content = Content::Event(planned.clone());
         if planned.index % 3 == 0 {
@@ -239,7 +243,7 @@ fn what_failed_is_not_in_the_sums() {
 #[test]
 fn carts_are_forgotten_when_all_of_their_events_are_settled() {
     let mut generator = Generator::new(plan().config, Limit::default());
-    let mut books = Books::default();
+    let mut books = Books::new(CART_TIMEOUT_MS);
     let mut most = 0;
     for _ in 0..100_000 {
         books.acknowledge(&generator.next_record(Keep::ALL).unwrap().content.unwrap());
@@ -262,6 +266,13 @@ fn a_ledger_reads_what_it_writes() {
         1,
         "nothing unfinished is left"
     );
+    let older = Ledger {
+        schema_version: SCHEMA_VERSION - 1,
+        ..ledger
+    };
+    older.write(&path).unwrap();
+    let refused = Ledger::read(&path).unwrap_err().to_string();
+    assert!(refused.contains("it is of version 2"), "{refused}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
@@ -273,7 +284,7 @@ fn second_copies_and_bad_records_count_for_nothing() {
         late: 0.05,
     };
     let records = records(rates);
-    let mut books = Books::default();
+    let mut books = Books::new(CART_TIMEOUT_MS);
     records.iter().for_each(|content| books.acknowledge(content));
     let ledger = books.close(facts(), TOTALS);
     let is_event = |content: &&Content| matches!(content, Content::Event(_));
@@ -299,7 +310,7 @@ fn a_second_copy_makes_up_for_a_first_one_that_was_given_up() {
         duplicate: 0.2,
         ..FaultRates::default()
     };
-    let mut books = Books::default();
+    let mut books = Books::new(CART_TIMEOUT_MS);
     let mut repeated = 0;
     for content in records(rates) {
         if let Content::Event(_) = content {
@@ -327,7 +338,7 @@ fn a_cart_whose_step_was_given_up_and_made_up_for_is_whole() {
             _ => None,
         })
         .collect();
-    let (mut books, mut expected) = (Books::default(), Books::default());
+    let (mut books, mut expected) = (Books::new(CART_TIMEOUT_MS), Books::new(CART_TIMEOUT_MS));
     for content in &records {
         match content {
             Content::Event(planned) => {

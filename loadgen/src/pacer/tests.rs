@@ -140,7 +140,7 @@ fn latencies_of_a_stalled_run(
     budget_bytes: u64,
 ) -> (Account, Flow, Histogram<u64>) {
     let mut pacer = evenly(1_000, 20);
-    let (mut account, mut flow, mut lateness) = (Account::new(false), Flow::default(), latencies_us());
+    let (mut account, mut flow, mut lateness) = (Account::new(None), Flow::default(), latencies_us());
     let mut queued: Vec<Note> = Vec::new();
     for now_ms in 0..40_000 {
         let now = Duration::from_millis(now_ms);
@@ -209,7 +209,7 @@ proptest! {
         budget_bytes in 300..3_000_u64,
     ) {
         let mut pacer = evenly(10_000, 1);
-        let (mut account, mut flow, mut now) = (Account::new(false), Flow::default(), Duration::ZERO);
+        let (mut account, mut flow, mut now) = (Account::new(None), Flow::default(), Duration::ZERO);
         let mut queued: VecDeque<Note> = VecDeque::new();
         for step in steps {
             match step {

@@ -128,7 +128,7 @@ impl<C: FnMut() -> Duration> Replay<C> {
                     occurred_at,
                     json,
                     content: keep
-                        .wants(stream)
+                        .any()
                         .then(|| Box::new(Content::Event(planned(number, event)))),
                 })
             }

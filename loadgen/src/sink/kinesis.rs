@@ -96,10 +96,7 @@ impl Lane {
             delivery.linger
         };
         Self {
-            shared: Shared {
-                acked: shared.acked.filter(|_| stream == Stream::Transactions),
-                ..shared
-            },
+            shared,
             stream,
             stream_name: plan.stream_name(stream),
             delivery,
@@ -310,7 +307,7 @@ impl Lane {
         if let Some(acked) = &self.shared.acked {
             acknowledged
                 .iter()
-                .for_each(|of| tell(acked, self.stream, &of.item, &of.answer));
+                .for_each(|of| tell(acked, &of.item, &of.answer));
         }
     }
 
@@ -362,8 +359,8 @@ impl Lane {
     }
 }
 
-/// Tells whoever measures freshness where transactions are.
-fn tell(acked: &UnboundedSender<Acked>, stream: Stream, entry: &Entry, place: &Place) {
+/// Tells whoever measures freshness where events are.
+fn tell(acked: &UnboundedSender<Acked>, entry: &Entry, place: &Place) {
     for content in entry.notes().filter_map(|note| note.content.as_deref()) {
         let Content::Event(planned) = content else {
             continue;
@@ -375,7 +372,7 @@ fn tell(acked: &UnboundedSender<Acked>, stream: Stream, entry: &Entry, place: &P
         let occurred_at = planned.event.envelope.occurred_at;
         // Whoever measures may have stopped before the run did.
         let _ = acked.send(Acked {
-            stream,
+            event_type: planned.event.event_type(),
             shard_id: place.shard_id.clone(),
             sequence_number: place.sequence_number.clone(),
             occurred_at,

@@ -15,7 +15,7 @@ pub mod shards;
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::{Minute, Stream, Timestamp};
+use events::{EventType, Minute, Stream, Timestamp};
 use itoa::Buffer;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
@@ -192,11 +192,11 @@ impl Default for Delivery {
     }
 }
 
-/// A transaction that Kinesis acknowledged: where it is now, and when it happened.
+/// An event that Kinesis acknowledged: where it is now, and when it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acked {
-    /// The stream.
-    pub stream: Stream,
+    /// Its type.
+    pub event_type: EventType,
     /// The shard that holds it.
     pub shard_id: String,
     /// Its place in the shard.

@@ -1,33 +1,122 @@
 //! What the archive holds of the minutes in question: every object's rows, each event once.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod columns;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Int64Type, TimestampMillisecondType};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
 use bytes::Bytes;
-use events::{Country, EventType, Stream, Timestamp, Uuid};
+use events::{Country, EventType, MS_PER_HOUR, Stream, Timestamp, Uuid};
 use futures::{StreamExt, TryStreamExt, stream};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{CONCURRENT_READS, EventCells, OBJECTS_FROM_MS, OBJECTS_TO_MS, SalesCells, Sent};
+use self::columns::{AnyError, Columns};
+use super::report::{Check, cells_check, signed};
+use super::sales::{self, SalesCells};
+use super::{CONCURRENT_READS, EventCells, Sent, quarantine};
 use crate::deployment::Deployment;
 use crate::failure::{Failure, causes};
-use crate::ledger::Carts;
+use crate::ledger::{Carts, FaultFacts};
+
+/// An object is filed under the hour in which its first record arrived. A function that catches up after an outage may put
+/// records of many hours into one, so the search starts a day early.
+const OBJECTS_FROM_MS: i64 = -24 * MS_PER_HOUR;
+/// Room for clocks that differ.
+const OBJECTS_TO_MS: i64 = MS_PER_HOUR;
 
 /// What was found.
 #[derive(Default)]
-pub(super) struct Stored {
-    pub(super) events: EventCells,
-    pub(super) sales: SalesCells,
-    pub(super) carts: Carts,
+struct Stored {
+    events: EventCells,
+    sales: SalesCells,
+    carts: Carts,
     /// Records that are stored more than once: the archive broke its promise.
-    pub(super) doubled: u64,
+    doubled: u64,
     /// Events that came as another record again: a producer sent them twice.
-    pub(super) resent: u64,
+    resent: u64,
+}
+
+/// Compares the events of the ledgers' minutes, and what went wrong on purpose; the second copies come with it.
+pub(super) async fn compare(deployment: &Deployment, sent: &Sent) -> Result<(Vec<Check>, u64), Failure> {
+    let stored = read(deployment, sent).await?;
+    let mut checks = event_checks(&sent.events, &stored.events);
+    checks.extend(sales::checks("archive", &sent.sales, &stored.sales));
+    let doubled = signed(stored.doubled);
+    checks.push(Check::new("archive records stored twice".to_owned(), 0, doubled));
+    checks.extend(cart_checks(&sent.carts, &stored.carts));
+    checks.extend(fault_checks(deployment, sent, &stored).await?);
+    Ok((checks, stored.resent))
+}
+
+fn event_checks(expected: &EventCells, found: &EventCells) -> Vec<Check> {
+    let mut checks: Vec<Check> = EventType::ALL
+        .iter()
+        .map(|event_type| {
+            let sum = |cells: &EventCells| {
+                cells
+                    .iter()
+                    .filter(|((_, of), _)| of == event_type)
+                    .map(|(_, count)| signed(count.events))
+                    .sum()
+            };
+            Check::new(format!("archive {event_type} events"), sum(expected), sum(found))
+        })
+        .collect();
+    checks.push(cells_check(
+        "archive minutes × types with the very events".to_owned(),
+        expected,
+        found,
+    ));
+    checks
+}
+
+fn cart_checks(expected: &Carts, found: &Carts) -> Vec<Check> {
+    let check = |name: &str, of: fn(&Carts) -> u64| {
+        Check::new(
+            format!("archive carts {name}"),
+            signed(of(expected)),
+            signed(of(found)),
+        )
+    };
+    vec![
+        check("created", |carts| carts.created),
+        check("checked out", |carts| carts.checked_out),
+        check("purchased", |carts| carts.purchased),
+        check("left behind", |carts| carts.left_behind),
+    ]
+}
+
+/// What went wrong on purpose: second copies are kept, each that was sent and none that wasn't, and bad records are in
+/// quarantine.
+async fn fault_checks(deployment: &Deployment, sent: &Sent, stored: &Stored) -> Result<Vec<Check>, Failure> {
+    let FaultFacts { duplicates, bad, .. } = &sent.faults;
+    let copies = second_copies(stored.resent, *duplicates, sent.possible_duplicates);
+    let mut checks = vec![Check::new(
+        "archive second copies".to_owned(),
+        signed(*duplicates),
+        signed(copies),
+    )];
+    if !bad.is_empty() {
+        let found = quarantine::read(deployment, sent).await?;
+        for rule in bad.keys().chain(found.keys()).collect::<BTreeSet<_>>() {
+            let of = |counts: &BTreeMap<String, u64>| signed(counts.get(rule).copied().unwrap_or(0));
+            checks.push(Check::new(
+                format!("archive quarantine {rule}"),
+                of(bad),
+                of(&found),
+            ));
+        }
+    }
+    Ok(checks)
+}
+
+/// The second copies that are found, less those that lost answers explain.
+fn second_copies(found: u64, on_purpose: u64, possible: u64) -> u64 {
+    let explained = found.saturating_sub(on_purpose).min(possible);
+    found - explained
 }
 
 /// Reads all objects that can hold events of the runs.
-pub(super) async fn read(deployment: &Deployment, sent: &Sent) -> Result<Stored, Failure> {
+async fn read(deployment: &Deployment, sent: &Sent) -> Result<Stored, Failure> {
     let mut reading = Reading::new(sent);
     for &stream in Stream::ALL {
         let keys = keys(deployment, &warehouse::archive_prefix(stream), sent).await?;
@@ -135,8 +224,6 @@ impl CartIds {
     }
 }
 
-type AnyError = Box<dyn std::error::Error + Send + Sync>;
-
 impl<'a> Reading<'a> {
     fn new(sent: &'a Sent) -> Self {
         Self {
@@ -226,65 +313,6 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Columns of a batch by name, checked: the archive may be of another version than this reader.
-struct Columns<'a>(&'a RecordBatch);
-
-impl Columns<'_> {
-    fn column(&self, name: &str) -> Result<&dyn Array, AnyError> {
-        self.0
-            .column_by_name(name)
-            .map(AsRef::as_ref)
-            .ok_or_else(|| format!("no column `{name}`").into())
-    }
-
-    fn text(&self, name: &str, row: usize) -> Result<&str, AnyError> {
-        let column = self.column(name)?.as_string_opt::<i32>();
-        Ok(column
-            .ok_or_else(|| format!("column `{name}` is not text"))?
-            .value(row))
-    }
-
-    fn number(&self, name: &str, row: usize) -> Result<i64, AnyError> {
-        let column = self.column(name)?.as_primitive_opt::<Int64Type>();
-        Ok(column
-            .ok_or_else(|| format!("column `{name}` is not a 64-bit integer"))?
-            .value(row))
-    }
-
-    fn time(&self, name: &str, row: usize) -> Result<Timestamp, AnyError> {
-        let column = self.column(name)?.as_primitive_opt::<TimestampMillisecondType>();
-        let ms = column
-            .ok_or_else(|| format!("column `{name}` is not a time in milliseconds"))?
-            .value(row);
-        Timestamp::from_ms(ms).ok_or_else(|| format!("column `{name}`: {ms} is outside the calendar").into())
-    }
-
-    /// Σ quantity and Σ quantity × unit price of a row's lines.
-    fn lines(&self, row: usize) -> Result<(i64, i64), AnyError> {
-        let lists = self
-            .column("lines")?
-            .as_list_opt::<i32>()
-            .ok_or("column `lines` is not a list")?;
-        let lines = lists.value(row);
-        let lines = lines
-            .as_struct_opt()
-            .ok_or("the elements of `lines` are not structs")?;
-        let field = |name: &str| {
-            let column = lines
-                .column_by_name(name)
-                .and_then(|column| column.as_primitive_opt::<Int64Type>());
-            column.ok_or_else(|| format!("`lines.{name}` is not a 64-bit integer"))
-        };
-        let (quantities, prices) = (field("quantity")?.values(), field("unit_price_minor")?.values());
-        let goods_minor = quantities
-            .iter()
-            .zip(prices)
-            .map(|(quantity, price)| quantity * price)
-            .sum();
-        Ok((quantities.iter().sum(), goods_minor))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use events::{Body, Device, Envelope, Event, Search, Timestamp};
@@ -336,5 +364,13 @@ mod tests {
         } = reading.stored;
         let events: u64 = events.values().map(|count| count.events).sum();
         assert_eq!((events, doubled, resent), (1, 1, 1));
+    }
+
+    #[test]
+    fn only_lost_answers_explain_copies_that_were_not_sent_on_purpose() {
+        assert_eq!(second_copies(7, 7, 0), 7);
+        assert_eq!(second_copies(9, 7, 3), 7);
+        assert_eq!(second_copies(11, 7, 3), 8);
+        assert_eq!(second_copies(5, 7, 3), 5);
     }
 }

@@ -16,10 +16,24 @@ const INTERVAL: Duration = Duration::from_millis(200);
 /// The stage that every test's stack is deployed as.
 pub const STAGE: &str = "local";
 
+/// A cart that nothing happens to for so long is abandoned: short, as tests wait for it.
+const CART_TIMEOUT: &str = "2s";
+
+/// What the schedules do each minute, done at once.
+const SWEEP: &str = r#"
+import boto3, json, sys
+client = boto3.client("lambda")
+event = json.dumps({"source": "aws.events", "detail-type": "Scheduled Event", "time": "2026-01-01T00:00:00Z"})
+for name in sys.argv[1:]:
+    answer = client.invoke(FunctionName=name, Payload=event)
+    assert "FunctionError" not in answer, answer["Payload"].read().decode()
+"#;
+
 /// A running stack.
 pub struct Stack {
     home: TempDir,
     port: u16,
+    jobs: String,
     environment: HashMap<String, String>,
 }
 
@@ -38,6 +52,12 @@ impl Stack {
     /// Starts a stack with the functions as they were built last.
     #[must_use]
     pub fn up() -> Self {
+        Self::with_jobs("sales,views,carts,anomalies,inventory,archive")
+    }
+
+    /// Starts a stack with some of the jobs.
+    #[must_use]
+    pub fn with_jobs(jobs: &str) -> Self {
         let home = TempDir::with_prefix("globalmart-").expect("a folder for temporary files");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener
@@ -48,6 +68,7 @@ impl Stack {
         let mut stack = Self {
             home,
             port,
+            jobs: jobs.to_owned(),
             environment: HashMap::new(),
         };
         let _ = stack.make(&["up", "--no-build"]).expect_success();
@@ -68,7 +89,9 @@ impl Stack {
         command.args(arguments).env("GLOBALMART_HOME", self.home.path());
         command
             .env("GLOBALMART_PORT", self.port.to_string())
-            .env("GLOBALMART_STAGE", STAGE);
+            .env("GLOBALMART_STAGE", STAGE)
+            .env("GLOBALMART_JOBS", &self.jobs)
+            .env("GLOBALMART_CART_TIMEOUT", CART_TIMEOUT);
         said(command.output())
     }
 
@@ -89,6 +112,31 @@ impl Stack {
     pub fn python(&self, script: &str) -> Said {
         let mut command = Command::new(repository().join(".local/venv/bin/python"));
         said(command.args(["-c", script]).envs(&self.environment).output())
+    }
+
+    /// Runs the sweeps of the jobs now, as their schedules do each minute.
+    pub fn sweep(&self) {
+        let sweeping = ["carts", "anomalies", "inventory"];
+        let functions = sweeping.iter().filter(|job| self.jobs.contains(**job));
+        let names = functions.map(|job| format!("globalmart-{STAGE}-{job}"));
+        let mut command = Command::new(repository().join(".local/venv/bin/python"));
+        command.args(["-c", SWEEP]).args(names).envs(&self.environment);
+        let _ = said(command.output()).expect_success();
+    }
+
+    /// Sweeps until what a ledger says is what the stack holds; the verdict.
+    pub async fn verified(&self, ledger: &str, flags: &[&str]) -> Value {
+        let what = [
+            &["verify", "--ledger", ledger, "--wait", "1ms", "--output", "json"],
+            flags,
+        ]
+        .concat();
+        eventually("what was sent to be what is held", async || {
+            self.sweep();
+            let said = self.loadgen(&what);
+            (said.code == 0).then(|| said.json())
+        })
+        .await
     }
 
     /// A path for a test's file.

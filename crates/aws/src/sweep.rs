@@ -1,0 +1,276 @@
+//! Sweeps: what has to be known longer than a minute, kept exactly by a scheduled function.
+//!
+//! A stream job stores facts, minute by minute; a sweep reads those that are new to it and brings its state up to date. The
+//! state, how far its reading has come, and the effects that follow are one object, the checkpoint, which is replaced on the
+//! condition that it still is the one that was read. So of two sweeps at once one wins and the other has done nothing. The
+//! winner's effects are carried out after that, or by the next sweep, if the winner died in between: effects must not mind
+//! being repeated.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use analytics::Facts;
+use events::{MS_PER_DAY, Minute, Uuid};
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::job::window;
+use crate::journal::Journal;
+use crate::partials::PartialStore;
+use crate::{Saved, Sequence, StoreError};
+
+/// Windows that are read at the same time.
+const CONCURRENT_READS: usize = 16;
+/// The first byte of a checkpoint tells how the others are to be read.
+const ENCODING: u8 = 1;
+
+/// Everything that a sweep leaves to the next one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint<S, E> {
+    /// How many there were before this one.
+    pub generation: u64,
+    /// Up to where the journals and pages are read.
+    pub positions: Positions,
+    /// The state.
+    pub state: S,
+    /// What followed from the last change of the state.
+    pub effects: E,
+}
+
+/// Up to where each writer's journal and pages are read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Positions(BTreeMap<String, Position>);
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Position {
+    noted: Option<Sequence>,
+    /// By minute since the epoch.
+    windows: BTreeMap<i64, Place>,
+}
+
+/// A place in the pages of a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    page: u32,
+    facts: u32,
+    /// The day, since the epoch, on which something was read there last.
+    read_on: u32,
+}
+
+/// Where a checkpoint is kept.
+pub trait CheckpointStore: Sync {
+    /// The bytes, and which version of them it is.
+    fn load(&self) -> impl Future<Output = Result<Option<(Vec<u8>, String)>, StoreError>> + Send;
+
+    /// Replaces a version, or creates the first.
+    fn save(
+        &self,
+        bytes: Vec<u8>,
+        replaces: Option<&str>,
+    ) -> impl Future<Output = Result<Saved, StoreError>> + Send;
+
+    /// The generation whose effects were carried out last, as far as is known.
+    fn carried_out(&self) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
+
+    /// Takes note that the effects of a generation are carried out.
+    fn note_carried_out(&self, generation: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+impl<C: CheckpointStore> CheckpointStore for &C {
+    fn load(&self) -> impl Future<Output = Result<Option<(Vec<u8>, String)>, StoreError>> + Send {
+        (**self).load()
+    }
+
+    fn save(
+        &self,
+        bytes: Vec<u8>,
+        replaces: Option<&str>,
+    ) -> impl Future<Output = Result<Saved, StoreError>> + Send {
+        (**self).save(bytes, replaces)
+    }
+
+    fn carried_out(&self) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send {
+        (**self).carried_out()
+    }
+
+    fn note_carried_out(&self, generation: u64) -> impl Future<Output = Result<(), StoreError>> + Send {
+        (**self).note_carried_out(generation)
+    }
+}
+
+/// Where a sweep's effects on the figures of minutes are stored.
+pub trait FiguresStore: Sync {
+    /// Stores a minute's figures, unless those of a later generation, or these, are stored already.
+    fn put_figures<F: Serialize + Send>(
+        &self,
+        family: &str,
+        minute: Minute,
+        generation: u64,
+        figures: F,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+impl<S: FiguresStore> FiguresStore for &S {
+    fn put_figures<F: Serialize + Send>(
+        &self,
+        family: &str,
+        minute: Minute,
+        generation: u64,
+        figures: F,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        (**self).put_figures(family, minute, generation, figures)
+    }
+}
+
+/// How a sweep ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swept {
+    /// It read so many new facts, and its effects are carried out.
+    Done {
+        /// How many.
+        facts: usize,
+    },
+    /// Another sweep was faster; nothing is changed.
+    Forestalled,
+}
+
+/// When a sweep takes place, and how long what it reads is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// Now, in milliseconds since the epoch.
+    pub now_ms: i64,
+    /// Days after which pages expire to which nothing is added.
+    pub pages_kept_days: u32,
+}
+
+/// Sweeps once: reads what `writers` have stored since the last time, changes the state by `advance`, and sees to it that
+/// what follows is carried out, more than once if need be. `advance` returns `None` if there is nothing to keep: it was given
+/// no facts, and time alone changed nothing that matters.
+pub async fn sweep<P, S, E>(
+    pages: &(impl PartialStore<P> + Journal),
+    checkpoints: &impl CheckpointStore,
+    writers: &[String],
+    timing: Timing,
+    advance: impl FnOnce(&mut S, NewFacts<P>) -> Option<E>,
+    carry_out: impl AsyncFn(&E, u64) -> Result<(), StoreError>,
+) -> Result<Swept, StoreError>
+where
+    P: Facts<Fact: Clone>,
+    S: Serialize + DeserializeOwned + Default,
+    E: Serialize + DeserializeOwned + Default,
+{
+    let (mut checkpoint, version) = match load::<S, E>(checkpoints).await? {
+        Some((checkpoint, version)) => (checkpoint, Some(version)),
+        None => (Checkpoint::default(), None),
+    };
+    if checkpoint.generation > 0 && checkpoints.carried_out().await? != Some(checkpoint.generation) {
+        carry_out(&checkpoint.effects, checkpoint.generation).await?;
+    }
+    let facts = checkpoint
+        .positions
+        .read_on::<P, _>(pages, writers, timing)
+        .await?;
+    let found = facts.len();
+    let Some(effects) = advance(&mut checkpoint.state, facts) else {
+        return Ok(Swept::Done { facts: found });
+    };
+    checkpoint.effects = effects;
+    checkpoint.generation += 1;
+    if save(checkpoints, &checkpoint, version.as_deref()).await? == Saved::Conflict {
+        return Ok(Swept::Forestalled);
+    }
+    carry_out(&checkpoint.effects, checkpoint.generation).await?;
+    checkpoints.note_carried_out(checkpoint.generation).await?;
+    Ok(Swept::Done { facts: found })
+}
+
+/// Reads a checkpoint.
+pub async fn load<S: DeserializeOwned, E: DeserializeOwned>(
+    store: &impl CheckpointStore,
+) -> Result<Option<(Checkpoint<S, E>, String)>, StoreError> {
+    let failed = |reason: Box<dyn std::error::Error + Send + Sync>| {
+        StoreError::new("reading", "the checkpoint", reason)
+    };
+    let Some((bytes, version)) = store.load().await? else {
+        return Ok(None);
+    };
+    match bytes.split_first() {
+        Some((&ENCODING, bytes)) => {
+            let checkpoint = postcard::from_bytes(bytes).map_err(|error| failed(error.into()))?;
+            Ok(Some((checkpoint, version)))
+        }
+        _ => Err(failed(
+            format!("its encoding is not {ENCODING}, which this program reads").into(),
+        )),
+    }
+}
+
+async fn save<S: Serialize, E: Serialize>(
+    store: &impl CheckpointStore,
+    checkpoint: &Checkpoint<S, E>,
+    replaces: Option<&str>,
+) -> Result<Saved, StoreError> {
+    let bytes = postcard::to_extend(checkpoint, vec![ENCODING]);
+    let bytes = bytes.map_err(|error| StoreError::new("encoding", "the checkpoint", error))?;
+    store.save(bytes, replaces).await
+}
+
+/// What a sweep found that is new, with the ids of the events.
+pub type NewFacts<P> = Vec<(Uuid, <P as Facts>::Fact)>;
+
+impl Positions {
+    /// Reads what `writers` have stored since, and moves on past it. Windows in which nothing was read for as long as pages
+    /// are kept are forgotten: their pages have expired.
+    async fn read_on<P, S>(
+        &mut self,
+        store: &S,
+        writers: &[String],
+        timing: Timing,
+    ) -> Result<NewFacts<P>, StoreError>
+    where
+        P: Facts<Fact: Clone>,
+        S: PartialStore<P> + Journal,
+    {
+        let today = u32::try_from(timing.now_ms.div_euclid(MS_PER_DAY)).unwrap_or(0);
+        let mut found = Vec::new();
+        for writer in writers {
+            let position = self.0.entry(writer.clone()).or_default();
+            let notes = store.notes(P::FAMILY, writer, position.noted.as_ref()).await?;
+            let Some(newest) = notes.last() else { continue };
+            let minutes: BTreeSet<Minute> = notes.iter().flat_map(|note| &note.minutes).copied().collect();
+            let places = &position.windows;
+            let read: Vec<_> = stream::iter(minutes)
+                .map(|minute| async move {
+                    let place = places.get(&minute.number()).copied().unwrap_or_default();
+                    let name = window(P::FAMILY, minute);
+                    let pages = store.load(&name, writer, place.page as usize).await?;
+                    Ok::<_, StoreError>((minute, place, pages))
+                })
+                .buffered(CONCURRENT_READS)
+                .try_collect()
+                .await?;
+            for (minute, mut place, pages) in read {
+                for page in pages {
+                    let number = u32::try_from(page.number).unwrap_or(u32::MAX);
+                    let known = if number == place.page {
+                        place.facts as usize
+                    } else {
+                        0
+                    };
+                    let facts = page.partial.facts();
+                    let new = page.partial.event_ids().iter().zip(facts).skip(known);
+                    found.extend(new.map(|(id, fact)| (*id, fact.clone())));
+                    place.page = number;
+                    place.facts = u32::try_from(facts.len()).unwrap_or(u32::MAX);
+                }
+                place.read_on = today;
+                position.windows.insert(minute.number(), place);
+            }
+            position.noted = Some(newest.last.clone());
+            position
+                .windows
+                .retain(|_, place| place.read_on + timing.pages_kept_days >= today);
+        }
+        Ok(found)
+    }
+}

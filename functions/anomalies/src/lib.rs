@@ -1,0 +1,8 @@
+//! Purchases that are not as usual, from the stream of transactions. What is usual is learned by a sweep.
+
+mod handler;
+mod history;
+mod learning;
+
+pub use handler::{Anomalies, Settings};
+pub use learning::Learned;
