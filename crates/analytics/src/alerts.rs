@@ -49,7 +49,7 @@ mod signal;
 
 pub use alert::{Alert, MAX_IDS, Status, apply, expire};
 pub use message::{MESSAGE_SCHEMA_VERSION, Message, MessageBody, Reason, message_due};
-pub use policy::{Policy, PolicyError};
+pub use policy::Policy;
 pub use signal::{
     AlertType, Evidence, MAX_ENTITY_BYTES, MAX_EVENT_IDS, Severity, Sighting, Signal, fingerprint,
 };

@@ -28,7 +28,7 @@ pub use self::finding::{Finding, Subject};
 pub use self::groups::{by_user, detect};
 pub use self::purchase::{CategoryKey, PurchaseFact, judge};
 pub use self::rate::RateMonitor;
-pub use self::settings::{Settings, SettingsError};
+pub use self::settings::Settings;
 
 use crate::{EventIds, Facts, Partial};
 

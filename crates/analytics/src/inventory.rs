@@ -50,5 +50,5 @@ mod stored_products;
 pub use fact::{InventoryFact, Moved, ProductUnits};
 pub use partial::InventoryPartial;
 pub use reading::{ProductStock, Status};
-pub use settings::{Settings, SettingsError};
+pub use settings::Settings;
 pub use stock::{Advanced, Stock};

@@ -60,6 +60,7 @@ pub enum BatchError {
 /// Decodes and validates a batch. Mappings deliver one shard at a time; should several come, each is its own batch.
 pub fn decode(event: KinesisEvent) -> Result<Vec<ShardBatch>, BatchError> {
     let mut batches: Vec<ShardBatch> = Vec::new();
+    let records = event.records.len();
     for record in event.records {
         let source = record.event_source_arn.as_deref().unwrap_or_default();
         let (stream, stream_name) = stream_of(source)?;
@@ -73,7 +74,7 @@ pub fn decode(event: KinesisEvent) -> Result<Vec<ShardBatch>, BatchError> {
                 stream,
                 stream_name,
                 shard_id,
-                entries: Vec::new(),
+                entries: Vec::with_capacity(records),
             });
             batches.len() - 1
         });
@@ -108,13 +109,10 @@ fn decode_record(
     let arrival_ms = record.kinesis.approximate_arrival_timestamp.timestamp_millis();
     let arrived_at =
         Timestamp::from_ms(arrival_ms).ok_or_else(|| BatchError::Arrival(sequence.to_string()))?;
-    let mut push = |outcome| {
-        let sequence = sequence.clone();
-        entries.push(Entry {
-            sequence,
-            arrived_at,
-            outcome,
-        });
+    let entry = |sequence, outcome| Entry {
+        sequence,
+        arrived_at,
+        outcome,
     };
     let event_of = |bytes: Vec<u8>| match Event::decode(stream, &bytes, arrived_at) {
         Ok(event) => Ok(event),
@@ -122,15 +120,15 @@ fn decode_record(
     };
     let bytes = record.kinesis.data.0;
     match kpl::decode(&bytes) {
-        Ok(None) => push(event_of(bytes)),
-        Ok(Some(user_records)) => user_records
-            .into_iter()
-            .for_each(|user_record| push(event_of(user_record.data))),
+        Ok(None) => entries.push(entry(sequence, event_of(bytes))),
+        Ok(Some(user_records)) => entries.extend(
+            user_records
+                .into_iter()
+                .map(|user_record| entry(sequence.clone(), event_of(user_record.data))),
+        ),
         Err(corrupt) => {
-            push(Err(Rejected {
-                rejection: Rejection::new(Rule::CorruptAggregate, corrupt.to_string()),
-                bytes,
-            }));
+            let rejection = Rejection::new(Rule::CorruptAggregate, corrupt.to_string());
+            entries.push(entry(sequence, Err(Rejected { rejection, bytes })));
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use analytics::alerts::Policy;
 use aws_config::SdkConfig;
 use serde::de::DeserializeOwned;
 
@@ -115,6 +116,8 @@ pub struct StateSettings {
     pub alerts_table: String,
     /// The bucket of its checkpoint.
     pub bucket: String,
+    /// When alerts belong together.
+    pub policy: Policy,
 }
 
 impl StateSettings {
@@ -123,6 +126,7 @@ impl StateSettings {
         Ok(Self {
             alerts_table: settings.text("ALERTS_TABLE")?,
             bucket: settings.text("WAREHOUSE_BUCKET")?,
+            policy: settings.checked("ALERT_SETTINGS", Policy::check)?,
         })
     }
 

@@ -91,8 +91,7 @@ impl<P: Partial, S: PartialStore<P>, L: Lineage> StreamJob<P, S, L> {
     /// Folds what one shard delivered; `None` if nothing of it counts here. Records that are no valid events are counted
     /// and passed over: the archive quarantines them.
     pub async fn fold(&self, batch: &ShardBatch, counts: &mut Counts) -> Result<Option<Folded>, StoreError> {
-        let mut windows: BTreeMap<String, Vec<Delivered<'_>>> = BTreeMap::new();
-        let mut minutes = BTreeSet::new();
+        let mut by_minute: BTreeMap<Minute, Vec<Delivered<'_>>> = BTreeMap::new();
         let mut last = None;
         let mut types = [0; EventType::ALL.len()];
         let (mut lateness, mut freshness) = (Durations::default(), Durations::default());
@@ -110,10 +109,9 @@ impl<P: Partial, S: PartialStore<P>, L: Lineage> StreamJob<P, S, L> {
             }
             let occurred_at = event.envelope.occurred_at;
             lateness.add(entry.arrived_at.as_ms() - occurred_at.as_ms());
-            minutes.insert(occurred_at.minute());
             last = Some(&entry.sequence);
-            windows
-                .entry(window(P::FAMILY, occurred_at.minute()))
+            by_minute
+                .entry(occurred_at.minute())
                 .or_default()
                 .push(Delivered {
                     sequence: &entry.sequence,
@@ -126,6 +124,11 @@ impl<P: Partial, S: PartialStore<P>, L: Lineage> StreamJob<P, S, L> {
         }
         let Some(last) = last else { return Ok(None) };
         let writer = self.writer(batch).await?;
+        let minutes = by_minute.keys().copied().collect();
+        let windows = by_minute
+            .into_iter()
+            .map(|(minute, delivered)| (window(P::FAMILY, minute), delivered))
+            .collect();
         let outcome = fold_batch(&self.store, &self.memory, &writer, windows).await?;
         counts.add("Stream", &batch.stream, "Folded", outcome.folded);
         counts.add("Stream", &batch.stream, "Replayed", outcome.replayed);

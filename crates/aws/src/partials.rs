@@ -226,7 +226,8 @@ async fn save_all<P: Partial, S: PartialStore<P>>(
     Ok(Saved::Written)
 }
 
-/// Which pages to store so that what lies past the writer's mark is folded in. Takes note of the ids that it folds.
+/// Which pages to store so that what lies past the writer's mark is folded in. Takes note of the ids that it folds, and the
+/// last page out of what is known, if it goes on with it.
 ///
 /// A record is folded whole into one page, since a mark cannot point into an aggregated record.
 fn plan<P: Partial>(
@@ -238,22 +239,20 @@ fn plan<P: Partial>(
     let mut outcome = Outcome::default();
     let mut pages: Vec<Write<P>> = Vec::new();
     let mut next_number = last.as_ref().map_or(0, |page| page.number + 1);
+    let mark = last.as_ref().map(|page| page.mark.clone());
     for record in delivered.chunk_by(|a, b| a.sequence == b.sequence) {
         let Delivered {
             sequence, arrived_at, ..
         } = record[0];
-        if last.as_ref().is_some_and(|page| *sequence <= page.mark) {
+        if mark.as_ref().is_some_and(|mark| sequence <= mark) {
             outcome.replayed += record.len();
             continue;
         }
         if pages.is_empty()
-            && let Some(page) = last
-            && !page.partial.is_full()
+            && let Some(page) = last.take_if(|page| !page.partial.is_full())
         {
-            pages.push(Write {
-                page: page.clone(),
-                replaces: Some(page.mark.clone()),
-            });
+            let replaces = mark.clone();
+            pages.push(Write { page, replaces });
         }
         if pages.last().is_none_or(|write| write.page.partial.is_full()) {
             let page = Page {

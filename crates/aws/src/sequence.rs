@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// Digits of a padded sequence number. Kinesis gives 56.
 const WIDTH: usize = 64;
+const ZEROS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+const _: () = assert!(ZEROS.len() == WIDTH);
 
 /// A record's place in its shard. Zero-padded, so that numbers of any length compare as texts do, here and in a table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,7 +23,11 @@ impl Sequence {
     /// Reads a decimal number.
     pub fn parse(digits: &str) -> Result<Self, InvalidSequence> {
         if (1..=WIDTH).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            Ok(Self(format!("{digits:0>WIDTH$}")))
+            // Without `format!`, which pads a character at a time: every record has one.
+            let mut padded = String::with_capacity(WIDTH);
+            padded.push_str(&ZEROS[digits.len()..]);
+            padded.push_str(digits);
+            Ok(Self(padded))
         } else {
             Err(InvalidSequence(digits.chars().take(WIDTH).collect()))
         }
@@ -30,7 +36,7 @@ impl Sequence {
     /// Before the first record of any shard.
     #[must_use]
     pub fn before_all() -> Self {
-        Self("0".repeat(WIDTH))
+        Self(ZEROS.to_owned())
     }
 
     /// The zero-padded digits.

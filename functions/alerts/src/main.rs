@@ -15,6 +15,7 @@ struct Config {
     retention_days: u32,
     marks_table: String,
     topic: String,
+    policy: Policy,
 }
 
 impl Config {
@@ -26,6 +27,7 @@ impl Config {
             retention_days: settings.parsed("METRICS_RETENTION_DAYS")?,
             marks_table: settings.text("MARKS_TABLE")?,
             topic: settings.text("ALERTS_TOPIC")?,
+            policy: settings.checked("ALERT_SETTINGS", Policy::check)?,
         })
     }
 }
@@ -49,7 +51,7 @@ async fn main() -> Result<(), Error> {
         config.alerts_table,
         config.retention_days,
     );
-    let alerts = AlertMessages::new(topic, marks, table, Policy::default());
+    let alerts = AlertMessages::new(topic, marks, table, config.policy);
     runtime::serve(&config.function, async |Trigger { records }| {
         Ok(if records.is_empty() {
             alerts.expire(telemetry::now()).await?

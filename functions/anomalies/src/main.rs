@@ -1,6 +1,5 @@
 //! Entry point: settings, clients and telemetry once, then batch after batch, and a sweep each minute.
 
-use analytics::alerts::Policy;
 use anomalies::Anomalies;
 use aws::config::{ConfigError, JobSettings, Settings, StateSettings};
 use aws::job::StreamJob;
@@ -19,14 +18,15 @@ impl Config {
     fn read() -> Result<Self, ConfigError> {
         let settings = Settings::from_env();
         let job = JobSettings::read(&settings)?;
+        let state = StateSettings::read(&settings)?;
         Ok(Self {
             anomalies: anomalies::Settings {
                 detectors: settings.checked("ANOMALY_SETTINGS", analytics::anomalies::Settings::check)?,
-                policy: Policy::default(),
+                policy: state.policy,
                 transactions: settings.text("TRANSACTIONS_STREAM")?,
                 pages_kept_days: job.metrics_retention_days,
             },
-            state: StateSettings::read(&settings)?,
+            state,
             marks_table: settings.text("MARKS_TABLE")?,
             job,
         })

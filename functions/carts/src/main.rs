@@ -1,6 +1,5 @@
 //! Entry point: settings, clients and telemetry once, then batch after batch, and a sweep each minute.
 
-use analytics::alerts::Policy;
 use analytics::carts::CartSettings;
 use aws::config::{ConfigError, JobSettings, Settings, StateSettings};
 use aws::job::StreamJob;
@@ -26,7 +25,7 @@ fn read() -> Result<(JobSettings, StateSettings, carts::Settings), ConfigError> 
     ];
     let carts = carts::Settings {
         carts,
-        policy: Policy::default(),
+        policy: state.policy,
         streams,
         pages_kept_days: job.metrics_retention_days,
     };

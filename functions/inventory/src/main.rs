@@ -1,6 +1,5 @@
 //! Entry point: settings, clients and telemetry once, then batch after batch, and a sweep each minute.
 
-use analytics::alerts::Policy;
 use aws::config::{ConfigError, JobSettings, Settings, StateSettings};
 use aws::job::StreamJob;
 use aws::runtime::{self, Trigger};
@@ -11,13 +10,14 @@ use lambda_runtime::Error;
 fn read() -> Result<(JobSettings, StateSettings, inventory::Settings), ConfigError> {
     let settings = Settings::from_env();
     let job = JobSettings::read(&settings)?;
+    let state = StateSettings::read(&settings)?;
     let inventory = inventory::Settings {
         inventory: settings.checked("INVENTORY_SETTINGS", analytics::inventory::Settings::check)?,
-        policy: Policy::default(),
+        policy: state.policy,
         transactions: settings.text("TRANSACTIONS_STREAM")?,
         pages_kept_days: job.metrics_retention_days,
     };
-    Ok((job, StateSettings::read(&settings)?, inventory))
+    Ok((job, state, inventory))
 }
 
 #[tokio::main(flavor = "current_thread")]

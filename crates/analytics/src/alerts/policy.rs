@@ -1,13 +1,14 @@
 //! When sightings belong together, when they get worse, and when they are over.
 
-use std::fmt;
-
-use events::MS_PER_HOUR;
+use events::{MS_PER_DAY, MS_PER_HOUR};
+use serde::{Deserialize, Serialize};
 
 use super::Severity;
+use crate::range::{self, OutOfRange};
 
 /// How sightings become alerts and messages. Spans are in event time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Policy {
     /// A sighting up to this long after the end of an episode belongs to it; a later one begins a new one: 60 minutes.
     pub suppression_ms: i64,
@@ -30,44 +31,23 @@ impl Default for Policy {
     }
 }
 
-/// A field of a policy is out of its range.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PolicyError {
-    /// Which field.
-    pub field: &'static str,
-    /// Its value.
-    pub found: i64,
-    /// The least value that makes sense.
-    pub least: i64,
-}
-
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, found, least } = self;
-        write!(f, "`{field}` is {found}, it must be at least {least}")
-    }
-}
-
-impl std::error::Error for PolicyError {}
-
 impl Policy {
     /// Checks every field; names the first that is out of its range.
-    pub fn check(&self) -> Result<(), PolicyError> {
+    pub fn check(&self) -> Result<(), OutOfRange> {
+        const MOST_MS: f64 = (30 * MS_PER_DAY) as f64;
         // One sighting is no repetition, and critical is not reached before warning.
-        let fields = [
-            ("suppression_ms", self.suppression_ms, 0),
-            ("warning_count", self.warning_count.into(), 2),
+        let warning_count = f64::from(self.warning_count);
+        range::check([
+            ("suppression_ms", self.suppression_ms as f64, 0.0, MOST_MS),
+            ("warning_count", warning_count, 2.0, 1e6),
             (
                 "critical_count",
-                self.critical_count.into(),
-                self.warning_count.into(),
+                f64::from(self.critical_count),
+                warning_count,
+                1e6,
             ),
-            ("quiet_ms", self.quiet_ms, 0),
-        ];
-        match fields.into_iter().find(|(_, found, least)| found < least) {
-            Some((field, found, least)) => Err(PolicyError { field, found, least }),
-            None => Ok(()),
-        }
+            ("quiet_ms", self.quiet_ms as f64, 0.0, MOST_MS),
+        ])
     }
 
     /// How bad so many sightings in one episode are at least.
@@ -96,28 +76,28 @@ mod tests {
                 suppression_ms: -1,
                 ..valid
             },
-            "`suppression_ms` is -1, it must be at least 0",
+            "suppression_ms is -1: it must be from 0 to 2592000000",
         );
         check(
             Policy {
                 warning_count: 1,
                 ..valid
             },
-            "`warning_count` is 1, it must be at least 2",
+            "warning_count is 1: it must be from 2 to 1000000",
         );
         check(
             Policy {
                 critical_count: 2,
                 ..valid
             },
-            "`critical_count` is 2, it must be at least 3",
+            "critical_count is 2: it must be from 3 to 1000000",
         );
         check(
             Policy {
                 quiet_ms: -5,
                 ..valid
             },
-            "`quiet_ms` is -5, it must be at least 0",
+            "quiet_ms is -5: it must be from 0 to 2592000000",
         );
     }
 }

@@ -1,9 +1,9 @@
 //! What the rules tolerate.
 
-use std::fmt;
-
 use events::{MS_PER_DAY, MS_PER_MINUTE};
 use serde::{Deserialize, Serialize};
+
+use crate::range::{self, OutOfRange};
 
 /// What the rules tolerate. The defaults find anomalies in a shop whose shoppers order at most a few times an hour.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,39 +67,12 @@ impl Default for Settings {
     }
 }
 
-/// A setting makes no sense.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SettingsError {
-    /// The setting.
-    pub field: &'static str,
-    /// What it is.
-    pub found: f64,
-    /// The least that makes sense.
-    pub least: f64,
-    /// The most that makes sense.
-    pub most: f64,
-}
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            field,
-            found,
-            least,
-            most,
-        } = self;
-        write!(f, "{field} is {found}: it must be from {least} to {most}")
-    }
-}
-
-impl std::error::Error for SettingsError {}
-
 impl Settings {
     /// Checks that each setting makes sense by itself; the first that doesn't is named.
-    pub fn check(&self) -> Result<(), SettingsError> {
+    pub fn check(&self) -> Result<(), OutOfRange> {
         const MOST_MINOR: f64 = events::MAX_AMOUNT_MINOR as f64;
         const DAY_MS: f64 = MS_PER_DAY as f64;
-        let ranges = [
+        range::check([
             ("high_value_minor", self.high_value_minor as f64, 1.0, MOST_MINOR),
             (
                 "high_quantity_units",
@@ -161,19 +134,7 @@ impl Settings {
                 2.0,
                 100_000.0,
             ),
-        ];
-        let wrong = ranges
-            .into_iter()
-            .find(|(_, found, least, most)| !(*least..=*most).contains(found));
-        match wrong {
-            Some((field, found, least, most)) => Err(SettingsError {
-                field,
-                found,
-                least,
-                most,
-            }),
-            None => Ok(()),
-        }
+        ])
     }
 
     /// The longest time that a rule on a shopper's orders looks back, in milliseconds: a history that reaches twice as far to both

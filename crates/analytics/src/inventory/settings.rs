@@ -1,8 +1,8 @@
 //! What stock is held against.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
+
+use crate::range::{self, OutOfRange};
 
 /// How demand is measured, when to order, and what is an alert.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,42 +58,15 @@ impl Default for Settings {
     }
 }
 
-/// A setting makes no sense.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SettingsError {
-    /// The setting.
-    pub field: &'static str,
-    /// What it is.
-    pub found: f64,
-    /// The least that makes sense.
-    pub least: f64,
-    /// The most that makes sense.
-    pub most: f64,
-}
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            field,
-            found,
-            least,
-            most,
-        } = self;
-        write!(f, "{field} is {found}: it must be from {least} to {most}")
-    }
-}
-
-impl std::error::Error for SettingsError {}
-
 impl Settings {
     /// Checks that each setting makes sense; the first that doesn't is named.
-    pub fn check(&self) -> Result<(), SettingsError> {
+    pub fn check(&self) -> Result<(), OutOfRange> {
         // A longest half-life of a day: data minutes are counted up to a week.
         const DAY: f64 = 1_440.0;
         const WEEK: f64 = 7.0 * DAY;
         let short = self.high_demand_short_minutes;
         let ratio = self.high_demand_ratio;
-        let ranges = [
+        range::check([
             (
                 "velocity_half_life_minutes",
                 self.velocity_half_life_minutes,
@@ -122,19 +95,7 @@ impl Settings {
                 ratio,
             ),
             ("high_demand_min_units", self.high_demand_min_units, 0.0, 1e9),
-        ];
-        let wrong = ranges
-            .into_iter()
-            .find(|(_, found, least, most)| !(*least..=*most).contains(found));
-        match wrong {
-            Some((field, found, least, most)) => Err(SettingsError {
-                field,
-                found,
-                least,
-                most,
-            }),
-            None => Ok(()),
-        }
+        ])
     }
 }
 
