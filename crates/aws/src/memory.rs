@@ -7,6 +7,8 @@ use crate::partials::Known;
 
 /// Event ids that are remembered, some 10 MB of them. Beyond that, the windows unused for longest are forgotten.
 const MAX_IDS: usize = 262_144;
+/// Windows that are remembered, few as their ids may be: some 20 KB each with their last pages.
+const MAX_WINDOWS: usize = 1_024;
 
 /// A window of a writer.
 pub(crate) type Key = (String, String);
@@ -55,7 +57,7 @@ impl<P> Memory<P> {
         let used = state.clock;
         let before = state.windows.insert(key, Remembered { known, used });
         state.ids -= before.map_or(0, |before| before.known.seen.len());
-        while state.ids > MAX_IDS && state.windows.len() > 1 {
+        while (state.ids > MAX_IDS && state.windows.len() > 1) || state.windows.len() > MAX_WINDOWS {
             let oldest = state.windows.iter().min_by_key(|(_, window)| window.used);
             let oldest = oldest.expect("there are windows").0.clone();
             let forgotten = state.windows.remove(&oldest).expect("it was just found");

@@ -16,9 +16,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::window;
 use crate::journal::Journal;
-use crate::partials::PartialStore;
+use crate::partials::{Page, PartialStore};
 use crate::{Saved, Sequence, StoreError};
 
+/// Notes of a writer that one sweep reads: some ten minutes of a busy shard. One that lags catches up sweep by sweep, within its
+/// memory and time.
+const NOTES_AT_ONCE: usize = 600;
+/// Expired pages may still be there for so long.
+const EXPIRY_LAG_DAYS: u32 = 7;
 /// Windows that are read at the same time.
 const CONCURRENT_READS: usize = 16;
 /// The first byte of a checkpoint tells how the others are to be read.
@@ -165,6 +170,7 @@ where
     };
     if checkpoint.generation > 0 && checkpoints.carried_out().await? != Some(checkpoint.generation) {
         carry_out(&checkpoint.effects, checkpoint.generation).await?;
+        checkpoints.note_carried_out(checkpoint.generation).await?;
     }
     let facts = checkpoint
         .positions
@@ -233,17 +239,18 @@ impl Positions {
     {
         let today = u32::try_from(timing.now_ms.div_euclid(MS_PER_DAY)).unwrap_or(0);
         let mut found = Vec::new();
-        for writer in writers {
+        // A shard that the stream has forgotten may have left something unread.
+        let all: BTreeSet<String> = self.0.keys().chain(writers).cloned().collect();
+        for writer in all {
             let position = self.0.entry(writer.clone()).or_default();
-            let notes = store.notes(P::FAMILY, writer, position.noted.as_ref()).await?;
-            let Some(newest) = notes.last() else { continue };
+            let mut notes = store.notes(P::FAMILY, &writer, position.noted.as_ref()).await?;
+            notes.truncate(NOTES_AT_ONCE);
             let minutes: BTreeSet<Minute> = notes.iter().flat_map(|note| &note.minutes).copied().collect();
-            let places = &position.windows;
+            let (places, of) = (&position.windows, &writer);
             let read: Vec<_> = stream::iter(minutes)
                 .map(|minute| async move {
                     let place = places.get(&minute.number()).copied().unwrap_or_default();
-                    let name = window(P::FAMILY, minute);
-                    let pages = store.load(&name, writer, place.page as usize).await?;
+                    let (place, pages) = pages_from(store, &window(P::FAMILY, minute), of, place).await?;
                     Ok::<_, StoreError>((minute, place, pages))
                 })
                 .buffered(CONCURRENT_READS)
@@ -266,11 +273,31 @@ impl Positions {
                 place.read_on = today;
                 position.windows.insert(minute.number(), place);
             }
-            position.noted = Some(newest.last.clone());
+            if let Some(newest) = notes.pop() {
+                position.noted = Some(newest.last);
+            }
+            let kept_days = timing.pages_kept_days + EXPIRY_LAG_DAYS;
             position
                 .windows
-                .retain(|_, place| place.read_on + timing.pages_kept_days >= today);
+                .retain(|_, place| place.read_on + kept_days >= today);
         }
         Ok(found)
     }
+}
+
+/// The pages from a place on. If the page of the place is not there as it was, it has expired, and what is there began anew.
+async fn pages_from<P: Facts, S: PartialStore<P>>(
+    store: &S,
+    window: &str,
+    writer: &str,
+    place: Place,
+) -> Result<(Place, Vec<Page<P>>), StoreError> {
+    let pages = store.load(window, writer, place.page as usize).await?;
+    let is_there = pages.first().is_some_and(|page| {
+        page.number == place.page as usize && page.partial.facts().len() >= place.facts as usize
+    });
+    if is_there || place == Place::default() {
+        return Ok((place, pages));
+    }
+    Ok((Place::default(), store.load(window, writer, 0).await?))
 }

@@ -19,7 +19,7 @@ const MAX_EXPIRED: usize = 1_000;
 
 /// Which alerts are open.
 pub trait OpenAlerts: Sync {
-    /// Open alerts that were last seen before a time, at most `limit` of them.
+    /// Open alerts that expire, were they last seen before a time: the ones unseen for longest, at most `limit` of them.
     fn open_before(
         &self,
         time: Timestamp,
@@ -39,9 +39,7 @@ impl<O: OpenAlerts> OpenAlerts for &O {
 
 impl OpenAlerts for AlertsTable {
     async fn open_before(&self, time: Timestamp, limit: usize) -> Result<Vec<Alert>, StoreError> {
-        let epoch = Timestamp::from_ms(0).expect("the epoch is within the calendar");
-        self.by_status(analytics::alerts::Status::Open, epoch, time, limit)
-            .await
+        self.unseen_since(time, limit).await
     }
 }
 
@@ -75,7 +73,7 @@ impl<T: Topic, M: Marks, A: AlertStore + OpenAlerts> AlertMessages<T, M, A> {
             let Some(message) = message_due(old.as_ref(), &new) else {
                 continue;
             };
-            let name = format!("alerts#{}", new.fingerprint);
+            let name = format!("alerts#{}#{}", new.fingerprint, new.origin);
             let number = Sequence::parse(&new.notification.to_string())
                 .map_err(|error| StoreError::new("numbering", name.as_str(), error))?;
             let published = self.marks.mark(&name).await?;

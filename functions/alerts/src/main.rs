@@ -45,7 +45,8 @@ async fn main() -> Result<(), Error> {
     let config = Config::read().inspect_err(telemetry::log_failure)?;
     let sdk = aws::sdk_config().await;
     let topic = SnsTopic::new(aws_sdk_sns::Client::new(&sdk), config.topic);
-    let marks = runtime::marks(&sdk, config.marks_table);
+    // An alert that comes back after both are gone begins anew, with marks of its own.
+    let marks = runtime::marks(&sdk, config.marks_table).kept_for(config.retention_days);
     let table = AlertsTable::new(
         aws_sdk_dynamodb::Client::new(&sdk),
         config.alerts_table,

@@ -32,6 +32,8 @@ const FAMILY: &str = AnomaliesPartial::FAMILY;
 const CONCURRENT_READS: usize = 16;
 /// How long what was learned is used before it is looked for again: as long as a sweep takes to come.
 const BASELINES_KEPT_MS: i64 = MS_PER_MINUTE;
+/// Purchases that are remembered of all shards together, some 100 bytes each. Beyond that, only those of the shard at hand.
+const MAX_REMEMBERED: usize = 1_000_000;
 /// How often a batch is judged anew because another environment was at work on its shard.
 const MAX_ATTEMPTS: usize = 8;
 
@@ -274,7 +276,12 @@ where
         let forget_before = latest_ms.and_then(|ms| Timestamp::from_ms(ms - self.around_ms()));
         if let Some(forget_before) = forget_before {
             history.move_on(mark.clone(), forget_before);
-            self.histories().insert(log, history);
+            let mut histories = self.histories();
+            let others: usize = histories.values().map(History::len).sum();
+            if others + history.len() > MAX_REMEMBERED {
+                histories.clear();
+            }
+            histories.insert(log, history);
         }
     }
 

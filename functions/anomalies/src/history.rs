@@ -62,6 +62,11 @@ impl History {
             .collect()
     }
 
+    /// How many purchases are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.minutes.values().map(Vec::len).sum()
+    }
+
     /// Moves on to a mark, and forgets the minutes before a time.
     pub(crate) fn move_on(&mut self, mark: Sequence, forget_before: Timestamp) {
         self.mark = Some(mark);

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 /// A minute is judged when it is over for so long: most of what is late has come.
 const GRACE_MINUTES: i64 = 2;
-/// The longest gap between purchases that is told to the monitor as minutes without any. A longer one means that the shop, or
-/// what feeds it, was closed.
+/// Minutes without any purchase after which they are judged as such.
+const SILENCE_MINUTES: i64 = 5;
+/// The longest gap between purchases that is told to the monitor as minutes without any.
 const LONGEST_GAP_MINUTES: i64 = 60;
 
 /// What is usual.
@@ -56,25 +57,40 @@ impl Learned {
                 *value_minor += purchase.goods_minor;
             }
         }
-        let closed_before = now.minute().number() - GRACE_MINUTES;
-        let still_open = self.open.split_off(&closed_before);
         let late = unjudged
             .into_iter()
             .filter_map(|purchase| judge(purchase, &self.baselines, settings));
         let late = late.filter(|finding| finding.rule == AlertType::UnusualValue);
         let mut signals: Vec<Signal> = late.map(|finding| Signal::Raise(finding.into())).collect();
-        for (minute, (orders, value_minor)) in std::mem::replace(&mut self.open, still_open) {
-            let last = self.judged.unwrap_or(minute);
-            if minute - last <= LONGEST_GAP_MINUTES {
-                for empty in last + 1..minute {
-                    signals.extend(self.monitor.observe(Minute::from_number(empty), 0, 0, settings));
-                }
+        let closed = self.closed_until(now);
+        let still_open = self.open.split_off(&(closed + 1));
+        let with_orders = std::mem::replace(&mut self.open, still_open);
+        let first = with_orders.keys().next().copied();
+        if let Some(from) = self.judged.map(|judged| judged + 1).or(first) {
+            // After a longer gap, the shop, or what feeds it, was closed.
+            let from = from.max(closed - LONGEST_GAP_MINUTES);
+            for minute in from..=closed {
+                let (orders, value_minor) = with_orders.get(&minute).copied().unwrap_or_default();
+                signals.extend(self.monitor.observe(
+                    Minute::from_number(minute),
+                    orders,
+                    value_minor,
+                    settings,
+                ));
+                self.judged = Some(minute);
             }
-            let judged = Minute::from_number(minute);
-            signals.extend(self.monitor.observe(judged, orders, value_minor, settings));
-            self.judged = Some(minute);
         }
         signals
+    }
+
+    /// The last minute that can be judged: it is over, and later ones have been seen, so that a backlog that is being worked off
+    /// is not taken for a lull. When nothing at all has come for some minutes, that is a lull, or as bad.
+    fn closed_until(&self, now: Timestamp) -> i64 {
+        let now = now.minute().number();
+        let newest = self.open.keys().next_back().copied().unwrap_or(i64::MIN);
+        (newest.saturating_sub(1))
+            .max(now - SILENCE_MINUTES)
+            .min(now - GRACE_MINUTES - 1)
     }
 }
 
@@ -118,5 +134,30 @@ mod tests {
         assert_eq!(raised(&mut learned, &purchases), [Uuid::from_u128(1_000)]);
         // From now on the stream's own judgement has what it needs.
         assert!(raised(&mut learned, &[purchase(2_000, 500_000)]).is_empty());
+    }
+
+    #[test]
+    fn silence_is_judged_when_it_has_lasted_and_a_backlog_is_not_silence() {
+        let minute = |n: i64, orders: i64| -> Vec<PurchaseFact> {
+            let purchases = 0..orders;
+            purchases
+                .map(|order| PurchaseFact {
+                    occurred_at_ms: n * MS_PER_MINUTE,
+                    ..purchase(u128::try_from(n * 1_000 + order).unwrap(), 1_000)
+                })
+                .collect()
+        };
+        let judged_at = |learned: &mut Learned, purchases: &[PurchaseFact], now: i64| {
+            let now = Timestamp::from_ms(now * MS_PER_MINUTE).unwrap();
+            learned.advance(purchases, now, &Settings::default());
+            learned.judged
+        };
+        let mut learned = Learned::default();
+        let first: Vec<PurchaseFact> = (0..=10).flat_map(|n| minute(n, 20)).collect();
+        assert_eq!(judged_at(&mut learned, &first, 11), Some(8));
+        // Minutes later the first half of the next one arrives: it is not over for whoever works off a backlog.
+        assert_eq!(judged_at(&mut learned, &minute(11, 10), 14), Some(10));
+        // Nothing comes any more: minutes without orders are minutes like others.
+        assert_eq!(judged_at(&mut learned, &[], 30), Some(25));
     }
 }

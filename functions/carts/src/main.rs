@@ -6,7 +6,7 @@ use aws::job::StreamJob;
 use aws::runtime::{self, Trigger};
 use aws::telemetry;
 use carts::Carts;
-use events::Stream;
+use events::{MS_PER_DAY, Stream};
 use lambda_runtime::Error;
 
 fn read() -> Result<(JobSettings, StateSettings, carts::Settings), ConfigError> {
@@ -17,6 +17,8 @@ fn read() -> Result<(JobSettings, StateSettings, carts::Settings), ConfigError> 
     let carts = CartSettings {
         timeout_ms: i64::from(timeout_seconds) * 1_000,
         alert_value_minor: settings.parsed("CART_ALERT_MINOR")?,
+        // As long as the figures that they make.
+        minutes_memory_ms: i64::from(job.metrics_retention_days) * MS_PER_DAY,
         ..CartSettings::default()
     };
     let streams = vec![

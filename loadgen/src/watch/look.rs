@@ -87,7 +87,7 @@ impl Places {
     async fn open_alerts(&self, now: Timestamp) -> Result<Vec<Alert>, StoreError> {
         let ever = Timestamp::from_ms(0).expect("1970 is in the calendar");
         self.alerts
-            .by_status(Status::Open, ever, now.plus_ms(AHEAD_MS), MOST_ALERTS)
+            .latest(Status::Open, ever, now.plus_ms(AHEAD_MS), MOST_ALERTS)
             .await
     }
 }

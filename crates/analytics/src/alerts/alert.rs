@@ -58,6 +58,8 @@ pub struct Alert {
     pub first_seen: Timestamp,
     /// When its latest was.
     pub last_seen: Timestamp,
+    /// The sighting that began the first episode: an alert that was forgotten and comes back is another one.
+    pub origin: Uuid,
     /// How many sightings the episode has.
     pub count: u64,
     /// Which episode: 1, 2, …
@@ -132,6 +134,7 @@ impl Alert {
             evidence: sighting.evidence.bounded(),
             first_seen: sighting.seen_at,
             last_seen: sighting.seen_at,
+            origin: before.map_or(sighting.id, |alert| alert.origin),
             count: 1,
             episode: after(|alert| alert.episode),
             notification: after(|alert| alert.notification),

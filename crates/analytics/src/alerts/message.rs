@@ -83,7 +83,7 @@ pub fn message_due(old: Option<&Alert>, new: &Alert) -> Option<Message> {
     };
     let group_id = hash::hex(&new.fingerprint);
     Some(Message {
-        deduplication_id: format!("{group_id}#{}", new.notification),
+        deduplication_id: format!("{group_id}#{}#{}", new.origin, new.notification),
         group_id,
         subject: subject(new),
         body: body(new, reason),

@@ -144,7 +144,8 @@ pub struct Evidence {
 
 impl Evidence {
     /// The same in a form that any store and JSON can hold: few event ids, and figures that are numbers of modest size.
-    pub(super) fn bounded(&self) -> Self {
+    #[must_use]
+    pub fn bounded(&self) -> Self {
         Self {
             value: storable(self.value).unwrap_or_default(),
             baseline: self.baseline.and_then(storable),

@@ -39,7 +39,7 @@ proptest! {
             let message = message_due(None, &alert).unwrap();
             prop_assert!(message.subject.len() < 100, "{}", message.subject);
             prop_assert!(message.subject.chars().all(|char| char == ' ' || char.is_ascii_graphic()), "{}", message.subject);
-            prop_assert!(message.deduplication_id.chars().all(|char| char.is_ascii_alphanumeric() || char == '#'));
+            prop_assert!(message.deduplication_id.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '#' | '-')));
             prop_assert!(message.deduplication_id.len() <= 128);
         }
     }

@@ -1,7 +1,8 @@
 //! The table of alerts.
 
-use analytics::alerts::{Alert, Status};
+use analytics::alerts::{Alert, AlertType, Status};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use events::{MS_PER_DAY, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -43,23 +44,46 @@ impl AlertsTable {
     }
 
     /// The alerts of a status that were last seen between two times, the latest first, at most `limit` of them.
-    pub async fn by_status(
+    pub async fn latest(
         &self,
         status: Status,
         from: Timestamp,
         to: Timestamp,
         limit: usize,
     ) -> Result<Vec<Alert>, StoreError> {
-        let failed =
-            |source: BoxError| StoreError::new("Query", format!("{status} alerts in {}", self.table), source);
+        let query = self.by_status(status, from, to).scan_index_forward(false);
+        self.read(query, limit).await
+    }
+
+    /// The open alerts that expire and were last seen before a time, the ones unseen for longest first, at most `limit` of them.
+    pub async fn unseen_since(&self, time: Timestamp, limit: usize) -> Result<Vec<Alert>, StoreError> {
+        let epoch = Timestamp::from_ms(0).expect("the epoch is within the calendar");
+        let mut query = self.by_status(Status::Open, epoch, time);
+        let lasting = AlertType::ALL.into_iter().filter(|alert_type| alert_type.lasts());
+        let mut names = Vec::new();
+        for (n, alert_type) in lasting.enumerate() {
+            let name = format!(":lasting{n}");
+            query =
+                query.expression_attribute_values(&name, AttributeValue::S(alert_type.as_str().to_owned()));
+            names.push(name);
+        }
+        let query = query.filter_expression(format!("NOT alert_type IN ({})", names.join(", ")));
+        self.read(query, limit).await
+    }
+
+    fn by_status(&self, status: Status, from: Timestamp, to: Timestamp) -> QueryFluentBuilder {
         let query = self.client.query().table_name(&self.table).index_name(BY_STATUS);
-        let query = query
+        query
             .key_condition_expression("#status = :status AND last_seen BETWEEN :from AND :to")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", AttributeValue::S(status.as_str().to_owned()))
             .expression_attribute_values(":from", AttributeValue::S(from.to_string()))
             .expression_attribute_values(":to", AttributeValue::S(to.to_string()))
-            .scan_index_forward(false);
+    }
+
+    async fn read(&self, query: QueryFluentBuilder, limit: usize) -> Result<Vec<Alert>, StoreError> {
+        let failed =
+            |source: BoxError| StoreError::new("Query", format!("{BY_STATUS} of {}", self.table), source);
         let mut items = query.into_paginator().items().send();
         let mut alerts = Vec::new();
         while alerts.len() < limit

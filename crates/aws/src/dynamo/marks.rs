@@ -2,9 +2,11 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use events::MS_PER_DAY;
 
 use super::{BoxError, put_if_mark};
 use crate::marks::Marks;
+use crate::telemetry::now_ms;
 use crate::{Saved, Sequence, StoreError};
 
 /// The table of marks. Partition key `writer`.
@@ -12,13 +14,27 @@ use crate::{Saved, Sequence, StoreError};
 pub struct MarksTable {
     client: Client,
     table: String,
+    kept_days: Option<u32>,
 }
 
 impl MarksTable {
     /// The table of that name.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+        Self {
+            client,
+            table,
+            kept_days: None,
+        }
+    }
+
+    /// The same, with marks that are kept for so many days after they were moved last.
+    #[must_use]
+    pub fn kept_for(self, days: u32) -> Self {
+        Self {
+            kept_days: Some(days),
+            ..self
+        }
     }
 }
 
@@ -51,7 +67,11 @@ impl Marks for MarksTable {
     ) -> Result<Saved, StoreError> {
         let put = self.client.put_item().table_name(&self.table);
         let put = put.item("writer", AttributeValue::S(writer.to_owned()));
-        let put = put.item("mark", AttributeValue::S(to.to_string()));
+        let mut put = put.item("mark", AttributeValue::S(to.to_string()));
+        if let Some(days) = self.kept_days {
+            let expires_at = (now_ms() + i64::from(days) * MS_PER_DAY).div_euclid(1_000);
+            put = put.item("expires_at", AttributeValue::N(expires_at.to_string()));
+        }
         put_if_mark(put, from, format!("the mark of {writer}")).await
     }
 }

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use super::{BoxError, Item, put_if_mark, put_on_condition};
 use crate::journal::{Journal, Note};
 use crate::partials::{Page, PartialStore, Write};
-use crate::telemetry::now_ms;
 use crate::{Saved, Sequence, StoreError};
 
 /// The table of real-time metrics. Partition key `window`, as `sales#2026-11-22T17:30Z`; sort key `writer`, the stream, the
@@ -77,9 +76,6 @@ struct NoteItem {
     minutes: BTreeSet<Minute>,
     expires_at: i64,
 }
-
-/// A sweep that is out of order for longer than this misses what was noted. As long as a stream keeps its records at most.
-const NOTES_KEPT_DAYS: i64 = 7;
 
 fn journal(family: &str, writer: &str) -> String {
     format!("{family}-journal#{writer}")
@@ -205,7 +201,7 @@ impl Journal for MetricsTable {
             window: window.clone(),
             writer: note.last.clone(),
             minutes: note.minutes.clone(),
-            expires_at: (now_ms() + NOTES_KEPT_DAYS * MS_PER_DAY).div_euclid(1_000),
+            expires_at: self.expires_at(),
         };
         let item = serde_dynamo::to_item(item)
             .map_err(|error| StoreError::new("encoding", window.as_str(), error))?;

@@ -84,7 +84,7 @@ impl MetricsTable {
         Ok(found)
     }
 
-    fn expires_at(&self) -> i64 {
+    pub(super) fn expires_at(&self) -> i64 {
         (now_ms() + i64::from(self.retention_days) * MS_PER_DAY).div_euclid(1_000)
     }
 }
@@ -126,7 +126,10 @@ impl FindingsStore for MetricsTable {
         let item = FindingItem {
             window: window.clone(),
             writer: format!("{}#{}", finding.alert_type, finding.id),
-            finding,
+            finding: Sighting {
+                evidence: finding.evidence.bounded(),
+                ..finding
+            },
             expires_at: self.expires_at(),
         };
         let item = serde_dynamo::to_item(item)
