@@ -50,7 +50,10 @@ fn a_message_says_all_that_a_receiver_needs() {
     let alert = run(&[raise(7, Severity::Critical, 90)]).unwrap();
     let message = message_due(None, &alert).unwrap();
     assert_eq!(message.subject, "[critical] velocity user:42, 1 sighting");
-    assert_eq!(message.deduplication_id, format!("{}#1", message.group_id));
+    assert_eq!(
+        message.deduplication_id,
+        format!("{}#{}#1", message.group_id, alert.origin)
+    );
     let body = serde_json::to_value(&message.body).unwrap();
     let expected = serde_json::json!({
         "schema_version": 1,
