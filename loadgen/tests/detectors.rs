@@ -13,6 +13,8 @@ use loadgen::generator::{Anomaly, Config, Generator, Limit};
 use loadgen::profile::Profile;
 use loadgen::source::{Keep, Source as _};
 
+/// The thresholds were chosen on others.
+const SEEDS: [u64; 2] = [101, 102];
 const PURCHASES: usize = 200_000;
 /// Of each kind of anomaly.
 const LEAST_PRECISION: f64 = 0.95;
@@ -114,7 +116,7 @@ fn shop(seed: u64, anomaly_rate: f64) -> Config {
 
 #[test]
 fn injected_anomalies_are_found_and_told_apart() {
-    for seed in [1, 2] {
+    for seed in SEEDS {
         let Stream { purchases, injected } = stream(shop(seed, 0.02), PURCHASES);
         let (findings, alarms) = detected(&purchases, &Settings::default());
         let mut found: BTreeMap<Anomaly, BTreeSet<Uuid>> = BTreeMap::new();
@@ -144,7 +146,7 @@ fn injected_anomalies_are_found_and_told_apart() {
 
 #[test]
 fn ordinary_purchases_are_left_alone() {
-    for seed in [1, 2] {
+    for seed in SEEDS {
         let Stream { purchases, injected } = stream(shop(seed, 0.0), PURCHASES);
         assert!(injected.is_empty());
         let (findings, alarms) = detected(&purchases, &Settings::default());
