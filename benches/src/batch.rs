@@ -1,17 +1,15 @@
 //! A full batch from the stream of transactions, as the runtime hands it to a function.
 
-use std::fmt::Write as _;
-
 use anyhow::{Context as _, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use events::{
-    Body, Country, Device, Envelope, Event, Line, PaymentMethod, Refund, Sale, Timestamp, Uuid,
+    Body, Country, Device, Envelope, Event, Line, PaymentMethod, Refund, Sale, Stream, Timestamp, Uuid,
     lines_total_minor,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+use crate::deliveries::{Delivery, Put};
 
 /// The most records that a mapping delivers at once.
 pub(crate) const RECORDS: u32 = 10_000;
@@ -42,35 +40,25 @@ pub(crate) struct Batch {
 
 /// Always the same batch: purchases of one to three lines, and a refund now and then, each of another user.
 pub(crate) fn transactions() -> anyhow::Result<Batch> {
-    let mut payload = String::from(r#"{"Records":["#);
-    let mut json = Vec::new();
+    let mut delivery = Delivery::of(Stream::Transactions);
     let mut data_bytes = 0;
-    for (n, event) in events()?.iter().enumerate() {
-        json.clear();
-        event.to_json(&mut json);
-        data_bytes += json.len();
-        let separator = if n == 0 { "" } else { "," };
-        let arrived_s = (event.envelope.occurred_at.as_ms() + 400) as f64 / 1_000.0;
-        write!(
-            payload,
-            r#"{separator}{{"kinesis":{{"kinesisSchemaVersion":"1.0","partitionKey":"{user_id}",
-"sequenceNumber":"{sequence}","data":"{data}","approximateArrivalTimestamp":{arrived_s:.3}}},
-"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"shardId-000000000000:{sequence}",
-"eventName":"aws:kinesis:record","invokeIdentityArn":"arn:aws:iam::000000000000:role/globalmart-bench-sales",
-"awsRegion":"us-east-1",
-"eventSourceARN":"arn:aws:kinesis:us-east-1:000000000000:stream/globalmart-bench-transactions"}}"#,
-            user_id = event.envelope.user_id,
-            sequence = format_args!("49590338271490256608559692538361571095921{n:015}"),
-            data = BASE64.encode(&json),
-        )?;
+    for (number, event) in events()?.iter().enumerate() {
+        let mut data = Vec::new();
+        event.to_json(&mut data);
+        data_bytes += data.len();
+        delivery.push(&Put {
+            number,
+            user_id: event.envelope.user_id,
+            arrived_at: event.envelope.occurred_at.plus_ms(400),
+            data,
+        });
     }
-    payload.push_str("]}");
     ensure!(
         data_bytes <= MAX_DATA_BYTES,
         "{data_bytes} bytes are more than a mapping delivers at once"
     );
     Ok(Batch {
-        payload: payload.into(),
+        payload: delivery.finish(),
         data_bytes,
     })
 }
@@ -140,7 +128,8 @@ fn one_of<T: Copy>(choice: &[T], rng: &mut ChaCha8Rng) -> T {
 mod tests {
     use std::collections::BTreeSet;
 
-    use events::Stream;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD as BASE64;
     use serde_json::Value;
 
     use super::*;

@@ -12,6 +12,16 @@ use crate::limit::within;
 
 /// Two slow cores take some 20 minutes from nothing.
 const BUILD_LIMIT: Duration = Duration::from_mins(90);
+/// What a deployment consists of.
+const FUNCTIONS: [&str; 7] = [
+    "sales",
+    "views",
+    "carts",
+    "anomalies",
+    "inventory",
+    "archive",
+    "alerts",
+];
 
 /// A line of `cargo build --message-format=json`, as far as it matters here.
 #[derive(Deserialize)]
@@ -32,11 +42,30 @@ pub(crate) async fn release(
     package: &str,
     alongside: Option<&str>,
 ) -> anyhow::Result<PathBuf> {
-    eprintln!("Building {package} with the release profile; from nothing that takes many minutes ...");
+    let packages: Vec<&str> = std::iter::once(package).chain(alongside).collect();
+    let messages = cargo_build(repository, &packages, &[package]).await?;
+    match executable(&messages, package) {
+        Some(path) => Ok(path),
+        None => bail!("cargo built {package} and did not tell where the program is"),
+    }
+}
+
+/// Builds all functions with the release profile, for a local stack to take. With loadgen and this program, so that they share
+/// what they depend on.
+pub(crate) async fn functions(repository: &Path) -> anyhow::Result<()> {
+    let packages: Vec<&str> = FUNCTIONS.into_iter().chain(["loadgen", "benches"]).collect();
+    cargo_build(repository, &packages, &FUNCTIONS).await.map(drop)
+}
+
+/// Builds some programs of some packages with the release profile; returns cargo's messages.
+async fn cargo_build(repository: &Path, packages: &[&str], programs: &[&str]) -> anyhow::Result<Vec<u8>> {
+    let named = programs.join(", ");
+    eprintln!("Building {named} with the release profile; from nothing that takes many minutes ...");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let child = Command::new(&cargo)
-        .args(["build", "--release", "--package", package, "--bin", package])
-        .args(alongside.into_iter().flat_map(|package| ["--package", package]))
+        .args(["build", "--release"])
+        .args(packages.iter().flat_map(|package| ["--package", package]))
+        .args(programs.iter().flat_map(|program| ["--bin", program]))
         .arg("--message-format=json-render-diagnostics")
         .current_dir(repository)
         .stdin(Stdio::null())
@@ -46,18 +75,15 @@ pub(crate) async fn release(
         .with_context(|| format!("cannot run {}", Path::new(&cargo).display()))?;
     let built = within(
         BUILD_LIMIT,
-        &format!("the build of {package}"),
+        &format!("the build of {named}"),
         child.wait_with_output(),
     )
     .await??;
     ensure!(
         built.status.success(),
-        "the build of {package} failed (cargo's message is above)"
+        "the build of {named} failed (cargo's message is above)"
     );
-    match executable(&built.stdout, package) {
-        Some(path) => Ok(path),
-        None => bail!("cargo built {package} and did not tell where the program is"),
-    }
+    Ok(built.stdout)
 }
 
 fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {

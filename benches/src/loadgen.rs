@@ -13,11 +13,12 @@ use tokio::process::Command;
 
 use crate::lateness::Paced;
 use crate::process::{self, use_endpoint};
+use crate::stack::{STAGE, Stack};
 
 /// The highest that there is: the sink decides how fast it goes.
 const RATE: &str = "1000000";
 /// 2026-11-22T17:40:00Z
-const START_MS: i64 = 1_795_369_200_000;
+pub(crate) const START_MS: i64 = 1_795_369_200_000;
 
 /// The release build of the program.
 pub(crate) struct Loadgen {
@@ -32,6 +33,15 @@ pub(crate) struct Run {
     pub(crate) peak_mb: f64,
 }
 
+/// How soon events could be read.
+pub(crate) struct Freshness {
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    /// Events that could not be read by half a minute after the end.
+    pub(crate) unseen: u64,
+    pub(crate) events_per_s: f64,
+}
+
 /// A report of loadgen's, as far as it matters here.
 #[derive(Deserialize)]
 struct Report {
@@ -40,6 +50,14 @@ struct Report {
     failed: u64,
     elapsed_s: f64,
     start_lateness_ms: Lateness,
+    freshness_ms: Option<Quantiles>,
+    unseen: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Quantiles {
+    p50: f64,
+    p99: f64,
 }
 
 #[derive(Deserialize)]
@@ -92,6 +110,42 @@ impl Loadgen {
         })
     }
 
+    /// Sends `rate` events a second to a local stack, and looks when each can be read in the metrics.
+    pub(crate) async fn freshness(
+        &self,
+        stack: &Stack,
+        rate: u64,
+        seconds: u64,
+    ) -> anyhow::Result<Freshness> {
+        let mut command = self.reporting(&rate.to_string(), "kinesis");
+        command
+            .args([
+                "--duration",
+                &format!("{seconds}s"),
+                "--stage",
+                STAGE,
+                "--measure-freshness",
+            ])
+            .envs(&stack.environment);
+        let (report, _) = finish(command, &format!("at {rate} events/s, measuring freshness")).await?;
+        let quantiles = report.freshness_ms.context("loadgen measured no freshness")?;
+        Ok(Freshness {
+            p50_ms: quantiles.p50,
+            p99_ms: quantiles.p99,
+            unseen: report.unseen.unwrap_or(0),
+            events_per_s: report.acknowledged as f64 / report.elapsed_s,
+        })
+    }
+
+    /// Puts the shop's products and users into a local stack's warehouse.
+    pub(crate) async fn catalog(&self, stack: &Stack) -> anyhow::Result<()> {
+        let mut command = Command::new(&self.executable);
+        command
+            .args(["catalog", "--output", "json", "--stage", STAGE])
+            .envs(&stack.environment);
+        process::finish(command, "loadgen catalog").await.map(drop)
+    }
+
     /// A run whose report is read.
     fn reporting(&self, rate: &str, sink: &str) -> Command {
         let mut command = Command::new(&self.executable);
@@ -108,18 +162,15 @@ async fn finish(command: Command, how: &str) -> anyhow::Result<(Report, Option<f
 
 /// The generator as `loadgen run` has it by default, but for its start, which is always the same.
 pub(crate) fn generator(events: u64) -> anyhow::Result<Generator> {
+    generator_with(&["--events", &events.to_string()])
+}
+
+/// The same with other flags.
+pub(crate) fn generator_with(flags: &[&str]) -> anyhow::Result<Generator> {
     let start = Timestamp::from_ms(START_MS).context("the start is outside the calendar")?;
-    let (count, start_text) = (events.to_string(), start.to_string());
-    let command_line = [
-        "loadgen",
-        "run",
-        "--sink",
-        "null",
-        "--events",
-        count.as_str(),
-        "--start",
-        start_text.as_str(),
-    ];
+    let start_text = start.to_string();
+    let mut command_line = vec!["loadgen", "run", "--sink", "null", "--start", start_text.as_str()];
+    command_line.extend_from_slice(flags);
     let Subcommand::Run(args) = Cli::read(command_line)?.command else {
         bail!("`loadgen run` is no longer a run");
     };

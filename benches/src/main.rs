@@ -6,7 +6,11 @@
 
 mod batch;
 mod build;
+mod cost;
+mod deliveries;
 mod endpoint;
+mod fold;
+mod freshness;
 mod function;
 mod generate;
 mod kinesis;
@@ -19,6 +23,7 @@ mod report;
 mod runtime_api;
 mod sales;
 mod send;
+mod stack;
 mod stats;
 
 use std::path::{Path, PathBuf};
@@ -33,7 +38,17 @@ use report::Report;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The benchmarks, in the order in which they run.
-const NAMES: [&str; 6] = ["generate", "lateness", "send", "aggregate", "memory", "sales"];
+const NAMES: [&str; 9] = [
+    "generate",
+    "lateness",
+    "send",
+    "aggregate",
+    "memory",
+    "sales",
+    "fold",
+    "cost",
+    "freshness",
+];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -80,6 +95,9 @@ async fn bench(name: &str, repository: &Path, report: &mut Report) -> anyhow::Re
         "aggregate" => send::run_aggregated(repository, report).await,
         "memory" => memory::run(repository, report).await,
         "sales" => sales::run(repository, report).await,
+        "fold" => fold::run(repository, report).await,
+        "cost" => cost::run(repository, report).await,
+        "freshness" => freshness::run(repository, report).await,
         _ => bail!("no such benchmark"),
     }
 }

@@ -102,6 +102,15 @@ fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }
 
+/// To a tenth, or to a thousandth where that would leave next to nothing.
+fn shown(value: f64) -> String {
+    if value < 1.0 {
+        format!("{value:.3}")
+    } else {
+        format!("{value:.1}")
+    }
+}
+
 const HEADER: [&str; 7] = ["name", "value", "unit", "peer", "peer value", "ratio", "target"];
 
 impl fmt::Display for Report {
@@ -146,10 +155,10 @@ impl Row {
         });
         [
             self.name.to_owned(),
-            format!("{:.1}", self.value),
+            shown(self.value),
             self.unit.to_owned(),
             self.peer.to_owned(),
-            format!("{:.1}", self.peer_value),
+            shown(self.peer_value),
             format!("{:.1}×", self.ratio),
             target,
         ]

@@ -197,7 +197,7 @@ fn the_main_line_is_the_one_that_comes_to_most() {
 fn a_page_is_small_and_stays_below_an_item_whatever_comes() {
     let text = "\u{1F6D2}".repeat(512);
     let lines = vec![line(&text, 1_000_000, 999_999)];
-    let events: Vec<Event> = (0..4_511_u64)
+    let events: Vec<Event> = (0..4_127_u64)
         .map(|n| {
             event(
                 u128::from(n),
@@ -209,9 +209,9 @@ fn a_page_is_small_and_stays_below_an_item_whatever_comes() {
         })
         .collect();
     let size = |events: &[Event]| postcard::to_allocvec(&fold(events)).unwrap().len();
-    assert!(!fold(&events[..511]).is_full() && fold(&events[..512]).is_full());
+    assert!(!fold(&events[..127]).is_full() && fold(&events[..128]).is_full());
     assert!(size(&events) < 300_000, "{}", size(&events));
-    let usual: Vec<Event> = (0..512_u64)
+    let usual: Vec<Event> = (0..128_u64)
         .map(|n| {
             event(
                 u128::from(n),
@@ -222,7 +222,7 @@ fn a_page_is_small_and_stays_below_an_item_whatever_comes() {
             )
         })
         .collect();
-    assert!(size(&usual) <= 512 * (16 + 28), "{}", size(&usual));
+    assert!(size(&usual) <= 128 * (16 + 28), "{}", size(&usual));
 }
 
 #[test]

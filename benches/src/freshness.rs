@@ -1,0 +1,66 @@
+//! From an event to its readable metrics, on a local stack with functions of the release profile: with all jobs, against the
+//! same with one.
+
+use std::path::Path;
+
+use anyhow::ensure;
+
+use crate::build;
+use crate::loadgen::Loadgen;
+use crate::report::{Measurement, Report, Target};
+use crate::stack::Stack;
+
+/// Rates, with the names of their measurements, and how late 99 of 100 may be, in milliseconds.
+const RATES: [(u64, &str, f64); 2] = [
+    (500, "freshness_500", 2_500.0),
+    (5_000, "freshness_5000", 5_000.0),
+];
+const WARM_UP_S: u64 = 10;
+const MEASURED_S: u64 = 60;
+const ALL_JOBS: [&str; 6] = ["sales", "views", "carts", "anomalies", "inventory", "archive"];
+const ONE_JOB: [&str; 1] = ["sales"];
+
+/// Measures it.
+pub(crate) async fn run(repository: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let loadgen = Loadgen::build(repository).await?;
+    build::functions(repository).await?;
+    for (rate, name, target_ms) in RATES {
+        eprintln!(
+            "Sending {rate} events/s for {MEASURED_S} s to a stack with all jobs, and to one with sales alone ..."
+        );
+        let value = p99_ms(repository, &loadgen, rate, &ALL_JOBS).await?;
+        let peer_value = p99_ms(repository, &loadgen, rate, &ONE_JOB).await?;
+        report.add(&Measurement {
+            name,
+            value,
+            unit: "ms, p99",
+            higher_is_better: false,
+            peer: "with sales alone",
+            peer_value,
+            target: Some(Target::Value(target_ms)),
+        });
+    }
+    Ok(())
+}
+
+/// On a stack of its own, so that no run finds what another has left.
+async fn p99_ms(repository: &Path, loadgen: &Loadgen, rate: u64, jobs: &[&str]) -> anyhow::Result<f64> {
+    let stack = Stack::up(repository, jobs).await?;
+    loadgen.freshness(&stack, rate, WARM_UP_S).await?;
+    let freshness = loadgen.freshness(&stack, rate, MEASURED_S).await?;
+    stack.down().await?;
+    eprintln!(
+        "{} jobs at {rate} events/s: p50 {:.0} ms, p99 {:.0} ms, {} unseen; {:.0} events/s were sent",
+        jobs.len(),
+        freshness.p50_ms,
+        freshness.p99_ms,
+        freshness.unseen,
+        freshness.events_per_s
+    );
+    ensure!(
+        freshness.unseen == 0,
+        "{} events could not be read in the metrics in time",
+        freshness.unseen
+    );
+    Ok(freshness.p99_ms)
+}
