@@ -32,9 +32,8 @@ pub use self::settings::Settings;
 
 use crate::{EventIds, Facts, Partial};
 
-/// A page of this many purchases takes about 5 KB, about as much as batches add, so that rewriting the open page costs
-/// little; and stays below 300 KB when the last record brings thousands more.
-const PURCHASES_PER_PAGE: usize = 128;
+/// A page of this many purchases takes about 9 KB, and stays below 300 KB when the last record brings thousands more.
+const PURCHASES_PER_PAGE: usize = 256;
 
 /// A page of a minute's purchases, as the rules look at them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,9 @@ use events::{Event, Uuid};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// So many events come to about 700 bytes.
+const EVENTS_BELOW_A_PAGE_OF_THEIR_OWN: usize = 24;
+
 /// A part of a minute's aggregate: what one writer has folded into one stored page.
 ///
 /// Merging is associative and commutative, with `Default` as its neutral element. A page is stored as bytes without field
@@ -21,8 +24,15 @@ pub trait Partial: Clone + Default + Serialize + DeserializeOwned + Send + Sync 
     /// The events that are folded in.
     fn event_ids(&self) -> &[Uuid];
 
-    /// Whether the page has grown to the size that is cheap to write again; what follows belongs on the next page.
+    /// Whether the page has grown as large as it may; what follows belongs on the next page.
     fn is_full(&self) -> bool;
+
+    /// Whether the next batch goes on with the page. A store bills what is written again as if it were new, so a batch gets a
+    /// page of its own unless what the page holds is less than what another page costs: its key and mark, and the bytes up to
+    /// the next KB.
+    fn is_reopened(&self) -> bool {
+        self.event_ids().len() < EVENTS_BELOW_A_PAGE_OF_THEIR_OWN
+    }
 
     /// Adds what another partial holds.
     fn merge(&mut self, other: &Self);

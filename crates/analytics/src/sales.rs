@@ -19,9 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CategoryCounts, Distinct, EventIds, Partial};
 
-/// A page of this many events takes about 3 KB. Every batch rewrites the open page, and each KB of that is paid for: pages
-/// about as large as what a batch adds cost the least.
-const EVENTS_PER_PAGE: usize = 128;
+/// A page of this many events takes about 5 KB.
+const EVENTS_PER_PAGE: usize = 256;
 
 /// What was sold and refunded; amounts in minor units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

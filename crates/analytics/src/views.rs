@@ -28,9 +28,8 @@ use crate::text::normal;
 use crate::{CategoryCounts, Distinct, EventIds, Partial, TopK};
 use sessions::Sessions;
 
-/// A page of this many events takes about 8 KB: about as much as a second's batch adds, so that rewriting the open page
-/// costs little.
-const EVENTS_PER_PAGE: usize = 256;
+/// A page of this many events takes about 14 KB.
+const EVENTS_PER_PAGE: usize = 512;
 
 /// More than a page has views, unless its last record brings a thousand.
 const PRODUCTS: usize = 2_048;

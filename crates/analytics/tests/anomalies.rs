@@ -197,7 +197,7 @@ fn the_main_line_is_the_one_that_comes_to_most() {
 fn a_page_is_small_and_stays_below_an_item_whatever_comes() {
     let text = "\u{1F6D2}".repeat(512);
     let lines = vec![line(&text, 1_000_000, 999_999)];
-    let events: Vec<Event> = (0..4_127_u64)
+    let events: Vec<Event> = (0..4_255_u64)
         .map(|n| {
             event(
                 u128::from(n),
@@ -209,7 +209,7 @@ fn a_page_is_small_and_stays_below_an_item_whatever_comes() {
         })
         .collect();
     let size = |events: &[Event]| postcard::to_allocvec(&fold(events)).unwrap().len();
-    assert!(!fold(&events[..127]).is_full() && fold(&events[..128]).is_full());
+    assert!(!fold(&events[..255]).is_full() && fold(&events[..256]).is_full());
     assert!(size(&events) < 300_000, "{}", size(&events));
     let usual: Vec<Event> = (0..128_u64)
         .map(|n| {
@@ -229,16 +229,16 @@ fn a_page_is_small_and_stays_below_an_item_whatever_comes() {
 fn pages_that_make_no_sense_are_refused() {
     let purchase = event(1, 1, NOW_MS, country("US"), vec![line("books", 1, 100)]);
     let stored = postcard::to_allocvec(&fold([&purchase])).unwrap();
-    // No ids: the run of bytes before the purchases has length 0.
-    let without_ids = [&[0], &stored[17..]].concat();
+    // No ids, where a run of bytes held one.
+    let without_ids = [&[2, 0, 0], &stored[20..]].concat();
     assert!(postcard::from_bytes::<AnomaliesPartial>(&without_ids).is_err());
     // The end of time, where the six bytes of an ordinary one were.
     let end_of_time = postcard::to_allocvec(&i64::MAX).unwrap();
-    let outside = [&stored[..18], &end_of_time, &stored[24..]].concat();
+    let outside = [&stored[..21], &end_of_time, &stored[27..]].concat();
     let error = postcard::from_bytes::<AnomaliesPartial>(&outside);
     assert!(error.is_err(), "{error:?}");
     let same_time = postcard::to_allocvec(&NOW_MS).unwrap();
-    assert_eq!([&stored[..18], &same_time, &stored[24..]].concat(), stored);
+    assert_eq!([&stored[..21], &same_time, &stored[27..]].concat(), stored);
 }
 
 #[test]

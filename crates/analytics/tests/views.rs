@@ -249,8 +249,8 @@ fn other_events_count_nowhere() {
 }
 
 #[test]
-fn a_page_closes_at_256_events() {
-    let events: Vec<Event> = (0..256).map(|id| event(id, 0, id, view(1, "toys"))).collect();
+fn a_page_closes_at_512_events() {
+    let events: Vec<Event> = (0..512).map(|id| event(id, 0, id, view(1, "toys"))).collect();
     assert!(!fold(&events[1..]).is_full());
     assert!(fold(&events).is_full());
 }
@@ -268,19 +268,19 @@ fn stored_bytes(partial: &ViewsPartial) -> usize {
     postcard::to_allocvec(partial).unwrap().len()
 }
 
-/// 255 events and a last record of 4,000, of the longest texts and numbers, no two alike.
+/// 511 events and a last record of 4,000, of the longest texts and numbers, no two alike.
 #[test]
 fn a_page_stays_below_300_kb_whatever_comes() {
     let hostile = |n: u64, kind: u64| match kind {
         0 => view(spread(n) / 2, &long_text(n)),
         1 => search(&long_text(n), 0),
-        2 => filter([(long_text(n).as_str(), "x"), (long_text(n + 4_255).as_str(), "x")]),
-        _ => compare(&[spread(n) / 2, spread(n + 4_255) / 2]),
+        2 => filter([(long_text(n).as_str(), "x"), (long_text(n + 4_511).as_str(), "x")]),
+        _ => compare(&[spread(n) / 2, spread(n + 4_511) / 2]),
     };
     // Any one type of event alone, and all of them together.
     for kinds in [vec![0], vec![1], vec![2], vec![3], vec![0, 1, 2, 3]] {
         let mut partial = ViewsPartial::default();
-        for (n, kind) in (0..4_255_u64).zip(kinds.iter().cycle()) {
+        for (n, kind) in (0..4_511_u64).zip(kinds.iter().cycle()) {
             let (offset_ms, session) = ((n % 2 * 59_999).cast_signed(), u128::from(n / 2));
             partial.fold(&event(n.into(), offset_ms, session, hostile(n, *kind)));
         }
@@ -294,7 +294,7 @@ fn a_page_stays_below_300_kb_whatever_comes() {
 #[test]
 fn even_all_parts_at_their_largest_come_to_less_than_300_kb() {
     let mut views = ViewsPartial::default();
-    for n in 0..4_255_u64 {
+    for n in 0..4_511_u64 {
         // A summary with one key too many would lose all that came once.
         let product_id = spread(n % 2_048) / 2;
         views.fold(&event(n.into(), 0, n.into(), view(product_id, "x")));

@@ -6,8 +6,9 @@
 //! on the very mark that it was computed from. So a batch that comes again finds the marks past its records and changes
 //! nothing, and a late write of a dead invocation fails.
 //!
-//! A page that is full is closed: what follows goes to the next page, which keeps items small whatever the traffic. The
-//! mark of a writer's last page is the writer's mark in that window.
+//! A page that is full is closed, and so is one that the batch which wrote it left with enough in it: what follows goes to the
+//! next page, so that hardly a byte is written twice and items stay small whatever the traffic. The mark of a writer's last
+//! page is the writer's mark in that window.
 //!
 //! A producer that lost an answer sends an event again, as a new record. Its second copy is in the same window, as its
 //! event time is the same, and on the same shard or, after a reshard, on a descendant of it, as its partition key is the
@@ -249,7 +250,7 @@ fn plan<P: Partial>(
             continue;
         }
         if pages.is_empty()
-            && let Some(page) = last.take_if(|page| !page.partial.is_full())
+            && let Some(page) = last.take_if(|page| page.partial.is_reopened() && !page.partial.is_full())
         {
             let replaces = mark.clone();
             pages.push(Write { page, replaces });

@@ -12,9 +12,12 @@
 //! # Ok::<(), events::TimestampError>(())
 //! ```
 
+#[cfg(test)]
+mod any;
 mod country;
 mod event;
 mod json;
+mod quick;
 mod rules;
 mod schema;
 mod time;

@@ -50,12 +50,43 @@ impl Timestamp {
         let error = || TimestampError {
             text: text.chars().take(64).collect(),
         };
+        if let Some(time) = Self::parse_usual(text) {
+            return Ok(time);
+        }
         let parsed: jiff::Timestamp = text.parse().map_err(|_| error())?;
         let ms = i64::try_from(parsed.as_nanosecond().div_euclid(1_000_000)).map_err(|_| error())?;
         // A year of RFC 3339 has four digits and no sign.
         Self::from_ms(ms)
             .filter(|time| time.as_ms() >= YEAR_0_MS)
             .ok_or_else(error)
+    }
+
+    /// Reads the form that `Display` writes, in a fraction of the time; `None` if the text has another one.
+    fn parse_usual(text: &str) -> Option<Self> {
+        let text: &[u8; 24] = text.as_bytes().try_into().ok()?;
+        let number = |range: std::ops::Range<usize>| {
+            text[range].iter().try_fold(0_i64, |number, byte| {
+                byte.is_ascii_digit()
+                    .then(|| 10 * number + i64::from(byte - b'0'))
+            })
+        };
+        let marks = [
+            (4, b'-'),
+            (7, b'-'),
+            (10, b'T'),
+            (13, b':'),
+            (16, b':'),
+            (19, b'.'),
+            (23, b'Z'),
+        ];
+        let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+        if marks.iter().any(|(place, mark)| text[*place] != *mark) || hour > 23 || minute > 59 || second > 59
+        {
+            return None;
+        }
+        let days = days_since_1970(number(0..4)?, number(5..7)?, number(8..10)?)?;
+        let ms_of_day = ((hour * 60 + minute) * 60 + second) * 1_000 + number(20..23)?;
+        Self::from_ms(days * MS_PER_DAY + ms_of_day)
     }
 
     /// This time moved by `ms`; stays put at the end of the calendar.
@@ -84,6 +115,27 @@ impl Timestamp {
     pub fn hour(self) -> String {
         self.in_calendar().strftime("%H").to_string()
     }
+}
+
+/// Days from 1970-01-01 to a date of the Gregorian calendar; `None` if there is no such date, or it is before the year 0's
+/// March. After Hinnant, "chrono-compatible low-level date algorithms", `days_from_civil`: years begin in March, so that the
+/// day that comes and goes is their last one.
+fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days_of_month = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + i64::from(is_leap),
+        _ => return None,
+    };
+    let year = year - i64::from(month <= 2);
+    if year < 0 || !(1..=days_of_month).contains(&day) {
+        return None;
+    }
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    Some(era * 146_097 + day_of_era - 719_468)
 }
 
 impl fmt::Display for Timestamp {
@@ -220,6 +272,36 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn every_day_of_the_calendar_is_read_as_the_calendar_has_it() {
+        let by_calendar = |text: &str| {
+            text.parse::<jiff::Timestamp>()
+                .map(jiff::Timestamp::as_millisecond)
+        };
+        for year in 0..=9_999 {
+            for (month, day) in (1..=13).flat_map(|month| [0, 1, 28, 29, 30, 31, 32].map(|day| (month, day)))
+            {
+                let text = format!("{year:04}-{month:02}-{day:02}T23:59:59.007Z");
+                let read = Timestamp::parse(&text).map(Timestamp::as_ms);
+                assert_eq!(read.ok(), by_calendar(&text).ok(), "{text}");
+                if let Some(usual) = Timestamp::parse_usual(&text) {
+                    assert_eq!(Some(usual.as_ms()), by_calendar(&text).ok(), "{text}");
+                }
+            }
+        }
+        for text in [
+            "2026-11-22T24:00:00.000Z",
+            "2026-11-22T23:60:00.000Z",
+            "2026-11-22T23:59:60.000Z",
+            "2026-11-22T23:59:5/.000Z",
+            "2026-11-22 23:59:50.000Z",
+            "2026-11-22T23:59:50.000z",
+        ] {
+            assert_eq!(Timestamp::parse_usual(text), None, "{text}");
+        }
+        assert!(Timestamp::parse_usual("2026-11-22T23:59:50.000Z").is_some());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::event::{
     ProductView, Refund, Sale, Search, Stream,
 };
 use crate::rules::{MAX_EVENT_BYTES, Rejection, Rule};
-use crate::{CURRENCY, SCHEMA_VERSION, Timestamp};
+use crate::{CURRENCY, SCHEMA_VERSION, Timestamp, quick};
 
 impl Event {
     /// Reads an event that came on `stream` and arrived at `arrived_at`, and checks it against every rule.
@@ -43,7 +43,10 @@ impl Event {
                 format!("{} bytes, at most {MAX_EVENT_BYTES} are allowed", bytes.len()),
             ));
         }
-        let wire: Wire<'_> = serde_json::from_slice(bytes).map_err(|error| rejection_of(bytes, &error))?;
+        let wire = match quick::read(bytes) {
+            Some(wire) => wire,
+            None => serde_json::from_slice(bytes).map_err(|error| rejection_of(bytes, &error))?,
+        };
         wire.into_event()
     }
 }
@@ -63,56 +66,58 @@ fn rejection_of(bytes: &[u8], error: &serde_json::Error) -> Rejection {
     }
 }
 
-#[derive(Deserialize)]
-struct Wire<'a> {
+/// The fields of all types of events.
+#[derive(Default, Deserialize)]
+pub(crate) struct Wire<'a> {
     #[serde(borrow)]
-    event_type: Option<Cow<'a, str>>,
-    schema_version: Option<u64>,
-    event_id: Option<Uuid>,
-    occurred_at: Option<Timestamp>,
-    user_id: Option<Id>,
-    session_id: Option<Uuid>,
+    pub(crate) event_type: Option<Cow<'a, str>>,
+    pub(crate) schema_version: Option<u64>,
+    pub(crate) event_id: Option<Uuid>,
+    pub(crate) occurred_at: Option<Timestamp>,
+    pub(crate) user_id: Option<Id>,
+    pub(crate) session_id: Option<Uuid>,
     #[serde(borrow)]
-    country: Option<Cow<'a, str>>,
+    pub(crate) country: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    device: Option<Cow<'a, str>>,
-    product_id: Option<Id>,
-    category: Option<Cow<'static, str>>,
-    price_minor: Option<i64>,
-    query: Option<Cow<'static, str>>,
-    results: Option<Id>,
-    filters: Option<BTreeMap<Cow<'static, str>, Cow<'static, str>>>,
-    product_ids: Option<Vec<Id>>,
-    cart_id: Option<Uuid>,
-    quantity: Option<i64>,
-    unit_price_minor: Option<i64>,
-    items: Option<Vec<WireLine>>,
-    cart_total_minor: Option<i64>,
-    transaction_id: Option<Uuid>,
-    refunded_transaction_id: Option<Uuid>,
-    lines: Option<Vec<WireLine>>,
-    discount_minor: Option<i64>,
-    shipping_minor: Option<i64>,
-    tax_minor: Option<i64>,
-    total_minor: Option<i64>,
+    pub(crate) device: Option<Cow<'a, str>>,
+    pub(crate) product_id: Option<Id>,
+    pub(crate) category: Option<Cow<'static, str>>,
+    pub(crate) price_minor: Option<i64>,
+    pub(crate) query: Option<Cow<'static, str>>,
+    pub(crate) results: Option<Id>,
+    pub(crate) filters: Option<BTreeMap<Cow<'static, str>, Cow<'static, str>>>,
+    pub(crate) product_ids: Option<Vec<Id>>,
+    pub(crate) cart_id: Option<Uuid>,
+    pub(crate) quantity: Option<i64>,
+    pub(crate) unit_price_minor: Option<i64>,
+    pub(crate) items: Option<Vec<WireLine>>,
+    pub(crate) cart_total_minor: Option<i64>,
+    pub(crate) transaction_id: Option<Uuid>,
+    pub(crate) refunded_transaction_id: Option<Uuid>,
+    pub(crate) lines: Option<Vec<WireLine>>,
+    pub(crate) discount_minor: Option<i64>,
+    pub(crate) shipping_minor: Option<i64>,
+    pub(crate) tax_minor: Option<i64>,
+    pub(crate) total_minor: Option<i64>,
     #[serde(borrow)]
-    currency: Option<Cow<'a, str>>,
+    pub(crate) currency: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    payment_method: Option<Cow<'a, str>>,
+    pub(crate) payment_method: Option<Cow<'a, str>>,
 }
 
+/// A line.
 #[derive(Deserialize)]
-struct WireLine {
-    product_id: Id,
-    category: Cow<'static, str>,
-    quantity: i64,
-    unit_price_minor: i64,
+pub(crate) struct WireLine {
+    pub(crate) product_id: Id,
+    pub(crate) category: Cow<'static, str>,
+    pub(crate) quantity: i64,
+    pub(crate) unit_price_minor: i64,
 }
 
 /// A number that names something: 0 to 2^63 − 1, as Parquet and SQL have no unsigned 64-bit integers.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "u64")]
-struct Id(u64);
+pub(crate) struct Id(pub(crate) u64);
 
 impl TryFrom<u64> for Id {
     type Error = String;
@@ -139,7 +144,8 @@ macro_rules! need {
 }
 
 impl Wire<'_> {
-    fn into_event(mut self) -> Result<Event, Rejection> {
+    /// The event that the fields make, if they do.
+    pub(crate) fn into_event(mut self) -> Result<Event, Rejection> {
         let wire = &mut self;
         let name = need!(wire.event_type);
         let event_type = EventType::from_name(&name)

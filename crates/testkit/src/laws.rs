@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Chaos, Guard, MemoryLineage, MemoryPartials, SimStream, deliver, histories};
 
-/// An aggregate on pages of three events, so that a history fills many.
+/// An aggregate on pages of three events, so that a history fills many; batches go on with those of one event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SmallPages<P>(pub P);
 
@@ -32,6 +32,10 @@ impl<P: Partial> Partial for SmallPages<P> {
 
     fn is_full(&self) -> bool {
         self.event_ids().len() >= 3
+    }
+
+    fn is_reopened(&self) -> bool {
+        self.event_ids().len() < 2
     }
 
     fn merge(&mut self, other: &Self) {

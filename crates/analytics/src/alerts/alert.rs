@@ -9,7 +9,7 @@ use super::signal::bounded_entity;
 use super::{AlertType, Evidence, Policy, Severity, Sighting, Signal, fingerprint};
 use crate::EventIds;
 
-/// So many of an alert's latest sightings are recognised when they are told again; 16 bytes each in the store.
+/// So many of an alert's latest sightings are recognised when they are told again; 17 bytes each in the store.
 pub const MAX_IDS: usize = 256;
 
 /// Whether a condition is still there.

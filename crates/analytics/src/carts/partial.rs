@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{CartFact, stored_facts};
 use crate::{CategoryCounts, EventIds, Facts, Partial};
 
-/// A page of this many facts takes about 5 KB: about as much as a second's batch adds, so that rewriting the open page
-/// costs little.
-const FACTS_PER_PAGE: usize = 128;
+/// A page of this many facts takes about 9 KB.
+const FACTS_PER_PAGE: usize = 256;
 
 /// A page of what happened to carts in a minute.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{InventoryFact, Moved, stored_facts};
 use crate::{EventIds, Facts, Partial};
 
-/// A page of this many orders takes about 3 KB: about as much as batches add, so that rewriting the open page costs little.
-const EVENTS_PER_PAGE: usize = 128;
+/// A page of this many orders takes about 6 KB.
+const EVENTS_PER_PAGE: usize = 256;
 
 /// Orders of very many lines close a page earlier: at 13 bytes a line at most, it stays far from an item's 400 KB.
 const LINES_PER_PAGE: usize = 4_096;

@@ -202,10 +202,10 @@ fn units_are_counted_by_the_normal_form_of_their_category_and_only_when_added() 
 }
 
 #[test]
-fn a_page_is_full_at_128_facts_and_stays_below_300_kb_if_one_record_brings_4000_of_the_worst() {
+fn a_page_is_full_at_256_facts_and_stays_below_300_kb_if_one_record_brings_4000_of_the_worst() {
     let mut partial = CartsPartial::default();
-    for n in 0..4_127_u32 {
-        if n == 127 {
+    for n in 0..4_255_u32 {
+        if n == 255 {
             assert!(!partial.is_full());
         }
         let line = Line {

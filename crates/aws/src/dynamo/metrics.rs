@@ -45,7 +45,7 @@ struct MarkItem {
 }
 
 /// The first byte of an aggregate tells how the others are to be read.
-const ENCODING: u8 = 1;
+const ENCODING: u8 = 2;
 
 /// An aggregate as bytes, a third of what it takes as a map of attributes: every KB of a write is paid for.
 fn encode<P: Partial>(partial: &P) -> Result<Vec<u8>, BoxError> {
