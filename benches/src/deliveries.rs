@@ -113,7 +113,7 @@ mod tests {
                 (batches[0].stream, batches[0].shard_id.as_str()),
                 (Stream::CartEvents, SHARD)
             );
-            numbers.extend(batches[0].entries.iter().map(|entry| entry.sequence.clone()));
+            numbers.extend(batches[0].entries.iter().map(|entry| entry.sequence));
         }
         assert_eq!(numbers.len(), puts.len());
         assert!(numbers.is_sorted());

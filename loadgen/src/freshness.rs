@@ -75,10 +75,7 @@ fn await_one(jobs: &Jobs, awaited: &mut Awaited, acked: &Acked) {
             format!("{}/{}", acked.event_type.stream(), acked.shard_id),
         );
         let by_sequence = awaited.entry(key).or_default();
-        by_sequence
-            .entry(sequence.clone())
-            .or_default()
-            .push(acked.occurred_at);
+        by_sequence.entry(sequence).or_default().push(acked.occurred_at);
     }
 }
 

@@ -137,9 +137,9 @@ impl Functions {
         let done = match job {
             "sales" => self.sales.handle(event).await,
             "views" => self.views.handle(event).await,
-            "carts" => self.carts.job.handle_noting(event).await,
+            "carts" => self.carts.job.handle_noting(event, now).await,
             "anomalies" => self.anomalies.handle(event, now).await,
-            "inventory" => self.inventory.job.handle_noting(event).await,
+            "inventory" => self.inventory.job.handle_noting(event, now).await,
             _ => self.archive.handle(event).await,
         };
         done.with_context(|| format!("a batch of {job}"))?;

@@ -55,7 +55,7 @@ pub struct CartSettings {
     /// How long a minute's figures are kept after they last changed: 90 days. More than the others, or figures that a
     /// late fact corrects may be gone.
     pub minutes_memory_ms: i64,
-    /// From which value on an abandoned cart is an alert, in minor units: 20,000.
+    /// From which value on an abandoned cart is an alert, in minor units: 100,000.
     pub alert_value_minor: i64,
 }
 
@@ -66,7 +66,7 @@ impl Default for CartSettings {
             memory_ms: MS_PER_HOUR,
             abandoned_memory_ms: MS_PER_DAY,
             minutes_memory_ms: 90 * MS_PER_DAY,
-            alert_value_minor: 20_000,
+            alert_value_minor: 100_000,
         }
     }
 }

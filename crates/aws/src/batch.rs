@@ -124,7 +124,7 @@ fn decode_record(
         Ok(Some(user_records)) => entries.extend(
             user_records
                 .into_iter()
-                .map(|user_record| entry(sequence.clone(), event_of(user_record.data))),
+                .map(|user_record| entry(sequence, event_of(user_record.data))),
         ),
         Err(corrupt) => {
             let rejection = Rejection::new(Rule::CorruptAggregate, corrupt.to_string());

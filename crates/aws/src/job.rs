@@ -1,10 +1,11 @@
 //! What every job on a stream does: takes a batch apart, and folds its valid events into the minutes that they occurred in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard};
 
 use analytics::Partial;
 use aws_lambda_events::event::kinesis::KinesisEvent;
-use events::{EventType, Minute, Stream};
+use events::{EventType, Minute, Stream, Timestamp};
 
 use crate::batch::{self, ShardBatch};
 use crate::journal::{Journal, Note};
@@ -19,6 +20,8 @@ pub struct StreamJob<P, S, L> {
     store: S,
     lineage: L,
     memory: Memory<P>,
+    /// The last note taken here, by writer.
+    noted: Mutex<BTreeMap<String, Note>>,
 }
 
 /// What a batch of a shard was folded into.
@@ -30,17 +33,6 @@ pub struct Folded {
     pub last: Sequence,
     /// The minutes that its events count in, whether they were folded now or by an earlier delivery.
     pub minutes: BTreeSet<Minute>,
-}
-
-impl Folded {
-    /// What the journal is told.
-    #[must_use]
-    pub fn note(&self) -> Note {
-        Note {
-            last: self.last.clone(),
-            minutes: self.minutes.clone(),
-        }
-    }
 }
 
 /// The name of a minute's window of a family.
@@ -56,6 +48,7 @@ impl<P: Partial, S: PartialStore<P>, L: Lineage> StreamJob<P, S, L> {
             store,
             lineage,
             memory: Memory::default(),
+            noted: Mutex::default(),
         }
     }
 
@@ -74,18 +67,45 @@ impl<P: Partial, S: PartialStore<P>, L: Lineage> StreamJob<P, S, L> {
     }
 
     /// Folds a batch, and notes what it touched for a sweep.
-    pub async fn handle_noting(&self, event: KinesisEvent) -> Result<Counts, InvocationError>
+    pub async fn handle_noting(&self, event: KinesisEvent, now: Timestamp) -> Result<Counts, InvocationError>
     where
         S: Journal,
     {
         let mut counts = Counts::default();
         for batch in batch::decode(event)? {
             if let Some(folded) = self.fold(&batch, &mut counts).await? {
-                let Folded { writer, .. } = &folded;
-                self.store.note(P::FAMILY, &writer.name, &folded.note()).await?;
+                self.note(&folded, now).await?;
             }
         }
         Ok(counts)
+    }
+
+    /// Notes what was folded, unless a note of this environment covers it. `now` is when the invocation began.
+    pub async fn note(&self, folded: &Folded, now: Timestamp) -> Result<(), StoreError>
+    where
+        S: Journal,
+    {
+        let Folded {
+            writer,
+            last,
+            minutes,
+        } = folded;
+        let is_covered = |note: &Note| note.covers(minutes, now);
+        if self.noted().get(&writer.name).is_some_and(is_covered) {
+            return Ok(());
+        }
+        let note = Note {
+            last: *last,
+            minutes: minutes.clone(),
+            noted_at: now,
+        };
+        self.store.note(P::FAMILY, &writer.name, &note).await?;
+        self.noted().insert(writer.name.clone(), note);
+        Ok(())
+    }
+
+    fn noted(&self) -> MutexGuard<'_, BTreeMap<String, Note>> {
+        self.noted.lock().expect("nothing panics while it holds this")
     }
 
     /// Folds what one shard delivered; `None` if nothing of it counts here. Records that are no valid events are counted
@@ -143,7 +163,7 @@ impl<P: Partial, S: PartialStore<P>, L: Lineage> StreamJob<P, S, L> {
         counts.observe("Stream", &batch.stream, "Freshness", &freshness);
         Ok(Some(Folded {
             writer,
-            last: last.clone(),
+            last: *last,
             minutes,
         }))
     }

@@ -87,7 +87,7 @@ pub async fn append<R: Record + Sync, E: Into<Box<dyn std::error::Error + Send +
             Created::Now => {
                 outcome.stored += rest.len();
                 outcome.objects += 1;
-                last.clone()
+                *last
             }
             Created::Before(its_last) => {
                 outcome.adopted += 1;

@@ -17,10 +17,11 @@
 //! What a warm environment knows of a window from its last write is kept ([`Memory`]), so that a batch costs no read. The
 //! condition of the write is what makes that safe: it fails if the stored page is not the remembered one.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use analytics::Partial;
 use events::{Event, Timestamp, Uuid};
+use foldhash::{HashSet, HashSetExt as _};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::memory::Memory;
@@ -240,7 +241,7 @@ fn plan<P: Partial>(
     let mut outcome = Outcome::default();
     let mut pages: Vec<Write<P>> = Vec::new();
     let mut next_number = last.as_ref().map_or(0, |page| page.number + 1);
-    let mark = last.as_ref().map(|page| page.mark.clone());
+    let mark = last.as_ref().map(|page| page.mark);
     for record in delivered.chunk_by(|a, b| a.sequence == b.sequence) {
         let Delivered {
             sequence, arrived_at, ..
@@ -252,14 +253,14 @@ fn plan<P: Partial>(
         if pages.is_empty()
             && let Some(page) = last.take_if(|page| page.partial.is_reopened() && !page.partial.is_full())
         {
-            let replaces = mark.clone();
+            let replaces = mark;
             pages.push(Write { page, replaces });
         }
         if pages.last().is_none_or(|write| write.page.partial.is_full()) {
             let page = Page {
                 writer: writer.into(),
                 number: next_number,
-                mark: sequence.clone(),
+                mark: *sequence,
                 arrived_at,
                 partial: P::default(),
             };
@@ -275,7 +276,7 @@ fn plan<P: Partial>(
                 outcome.duplicates += 1;
             }
         }
-        page.mark = sequence.clone();
+        page.mark = *sequence;
         page.arrived_at = arrived_at;
     }
     (pages, outcome)

@@ -6,13 +6,11 @@ use serde::{Deserialize, Serialize};
 
 /// Digits of a padded sequence number. Kinesis gives 56.
 const WIDTH: usize = 64;
-const ZEROS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-const _: () = assert!(ZEROS.len() == WIDTH);
 
-/// A record's place in its shard. Zero-padded, so that numbers of any length compare as texts do, here and in a table.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A record's place in its shard. Zero-padded digits, so that numbers of any length compare as texts do, here and in a table.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Sequence(String);
+pub struct Sequence([u8; WIDTH]);
 
 /// A text is not a sequence number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,10 +21,8 @@ impl Sequence {
     /// Reads a decimal number.
     pub fn parse(digits: &str) -> Result<Self, InvalidSequence> {
         if (1..=WIDTH).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            // Without `format!`, which pads a character at a time: every record has one.
-            let mut padded = String::with_capacity(WIDTH);
-            padded.push_str(&ZEROS[digits.len()..]);
-            padded.push_str(digits);
+            let mut padded = [b'0'; WIDTH];
+            padded[WIDTH - digits.len()..].copy_from_slice(digits.as_bytes());
             Ok(Self(padded))
         } else {
             Err(InvalidSequence(digits.chars().take(WIDTH).collect()))
@@ -35,20 +31,26 @@ impl Sequence {
 
     /// Before the first record of any shard.
     #[must_use]
-    pub fn before_all() -> Self {
-        Self(ZEROS.to_owned())
+    pub const fn before_all() -> Self {
+        Self([b'0'; WIDTH])
     }
 
     /// The zero-padded digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.0).expect("digits are UTF-8")
     }
 }
 
 impl fmt::Display for Sequence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Sequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sequence({self})")
     }
 }
 
@@ -62,7 +64,7 @@ impl TryFrom<String> for Sequence {
 
 impl From<Sequence> for String {
     fn from(sequence: Sequence) -> Self {
-        sequence.0
+        sequence.as_str().to_owned()
     }
 }
 

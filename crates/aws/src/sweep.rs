@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::job::window;
-use crate::journal::Journal;
+use crate::journal::{Journal, READ_AGAIN_MS};
 use crate::partials::{Page, PartialStore};
 use crate::{Saved, Sequence, StoreError};
 
@@ -27,7 +27,7 @@ const EXPIRY_LAG_DAYS: u32 = 7;
 /// Windows that are read at the same time.
 const CONCURRENT_READS: usize = 16;
 /// The first byte of a checkpoint tells how the others are to be read.
-const ENCODING: u8 = 1;
+const ENCODING: u8 = 2;
 
 /// Everything that a sweep leaves to the next one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,8 @@ pub struct Positions(BTreeMap<String, Position>);
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Position {
     noted: Option<Sequence>,
+    /// Minutes that were noted a short while ago, with the time of the note: they are read again, see [`crate::journal`].
+    recent: BTreeMap<i64, i64>,
     /// By minute since the epoch.
     windows: BTreeMap<i64, Place>,
 }
@@ -245,7 +247,13 @@ impl Positions {
             let position = self.0.entry(writer.clone()).or_default();
             let mut notes = store.notes(P::FAMILY, &writer, position.noted.as_ref()).await?;
             notes.truncate(NOTES_AT_ONCE);
-            let minutes: BTreeSet<Minute> = notes.iter().flat_map(|note| &note.minutes).copied().collect();
+            for note in &notes {
+                for minute in &note.minutes {
+                    let noted_ms = position.recent.entry(minute.number()).or_insert(i64::MIN);
+                    *noted_ms = note.noted_at.as_ms().max(*noted_ms);
+                }
+            }
+            let minutes: Vec<Minute> = position.recent.keys().copied().map(Minute::from_number).collect();
             let (places, of) = (&position.windows, &writer);
             let read: Vec<_> = stream::iter(minutes)
                 .map(|minute| async move {
@@ -276,6 +284,9 @@ impl Positions {
             if let Some(newest) = notes.pop() {
                 position.noted = Some(newest.last);
             }
+            position
+                .recent
+                .retain(|_, noted_ms| timing.now_ms - *noted_ms <= READ_AGAIN_MS);
             let kept_days = timing.pages_kept_days + EXPIRY_LAG_DAYS;
             position
                 .windows

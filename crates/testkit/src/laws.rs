@@ -71,7 +71,7 @@ pub fn exactly_once<P: Partial + PartialEq + Debug, R: PartialEq + Debug>(
             let stored = |pages: &[(String, Page<P>)]| {
                 let stored = pages
                     .iter()
-                    .map(|(window, page)| (window.clone(), page.mark.clone(), page.partial.clone()));
+                    .map(|(window, page)| (window.clone(), page.mark, page.partial.clone()));
                 stored.collect::<Vec<_>>()
             };
             assert_eq!(stored(&three_times), stored(&once), "seed {seed}, replayed");

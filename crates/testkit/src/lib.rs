@@ -13,7 +13,7 @@ mod stream;
 pub use chaos::Chaos;
 pub use example::{example, purchase, refund};
 pub use laws::{SmallPages, exactly_once};
-pub use mapping::deliver;
+pub use mapping::{clock, deliver};
 pub use stores::{
     Guard, MemoryAlerts, MemoryCheckpoint, MemoryLineage, MemoryLog, MemoryPartials, StoredObject,
 };

@@ -1,6 +1,6 @@
 //! The ports of the exactly-once protocols, in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use analytics::Partial;
@@ -34,8 +34,8 @@ pub enum Guard {
 /// Pages by window, writer and number.
 type Pages<P> = BTreeMap<(String, String, usize), Page<P>>;
 
-/// Minutes by family and writer, and by sequence number.
-type Notes = BTreeMap<(String, String), BTreeMap<Sequence, BTreeSet<Minute>>>;
+/// Notes by family and writer, and by sequence number.
+type Notes = BTreeMap<(String, String), BTreeMap<Sequence, Note>>;
 
 /// Figures, and the generation that they are of, by minute.
 type Figures = BTreeMap<Minute, (u64, serde_json::Value)>;
@@ -114,11 +114,7 @@ impl<P: Partial> Journal for MemoryPartials<'_, P> {
         );
         let save = move || {
             let notes = &mut locked(&notes);
-            notes
-                .entry(key)
-                .or_default()
-                .entry(note.last)
-                .or_insert(note.minutes);
+            notes.entry(key).or_default().entry(note.last).or_insert(note);
         };
         self.chaos.call(save).await
     }
@@ -132,17 +128,14 @@ impl<P: Partial> Journal for MemoryPartials<'_, P> {
         let (notes, key, after) = (
             self.notes.clone(),
             (family.to_owned(), writer.to_owned()),
-            after.cloned(),
+            after.copied(),
         );
         let load = move || {
             let notes = locked(&notes);
             let of_writer = notes.get(&key).into_iter().flatten();
             of_writer
                 .filter(|(last, _)| after.as_ref().is_none_or(|after| *last > after))
-                .map(|(last, minutes)| Note {
-                    last: last.clone(),
-                    minutes: minutes.clone(),
-                })
+                .map(|(_, note)| note.clone())
                 .collect()
         };
         self.chaos.call(load).await
@@ -356,18 +349,13 @@ impl Marks for MemoryLog<'_> {
     async fn mark(&self, log: &str) -> Result<Option<Sequence>, StoreError> {
         let (state, log) = (self.state.clone(), log.to_owned());
         self.chaos
-            .call(move || locked(&state).marks.get(&log).cloned())
+            .call(move || locked(&state).marks.get(&log).copied())
             .await
     }
 
     async fn advance(&self, log: &str, from: Option<&Sequence>, to: &Sequence) -> Result<Saved, StoreError> {
-        let (state, log, from, to, guard) = (
-            self.state.clone(),
-            log.to_owned(),
-            from.cloned(),
-            to.clone(),
-            self.guard,
-        );
+        let (state, log, from, to, guard) =
+            (self.state.clone(), log.to_owned(), from.copied(), *to, self.guard);
         let advance = move || {
             let marks = &mut locked(&state).marks;
             if guard != Guard::NoConditionalMark && marks.get(&log) != from.as_ref() {
@@ -382,14 +370,14 @@ impl Marks for MemoryLog<'_> {
 
 impl ObjectLog for MemoryLog<'_> {
     async fn create(&self, object: &Object, last: &Sequence) -> Result<Created, StoreError> {
-        let (state, mut object, last, guard) = (self.state.clone(), object.clone(), last.clone(), self.guard);
+        let (state, mut object, last, guard) = (self.state.clone(), object.clone(), *last, self.guard);
         let create = move || {
             if guard == Guard::KeyedByBatch {
                 object.key = format!("{}-{last}", object.key);
             }
             let objects = &mut locked(&state).objects;
             match objects.get(&object.key) {
-                Some((_, its_last)) if guard != Guard::Overwriting => Created::Before(its_last.clone()),
+                Some((_, its_last)) if guard != Guard::Overwriting => Created::Before(*its_last),
                 _ => {
                     objects.insert(object.key.clone(), (object, last));
                     Created::Now

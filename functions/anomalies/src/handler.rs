@@ -104,10 +104,7 @@ where
                 continue;
             };
             self.judge_batch(&batch, &folded, now, &mut counts).await?;
-            self.job
-                .store()
-                .note(FAMILY, &folded.writer.name, &folded.note())
-                .await?;
+            self.job.note(&folded, now).await?;
         }
         Ok(counts)
     }
@@ -275,7 +272,7 @@ where
         let latest_ms = new.iter().map(|purchase| purchase.occurred_at_ms).max();
         let forget_before = latest_ms.and_then(|ms| Timestamp::from_ms(ms - self.around_ms()));
         if let Some(forget_before) = forget_before {
-            history.move_on(mark.clone(), forget_before);
+            history.move_on(*mark, forget_before);
             let mut histories = self.histories();
             let others: usize = histories.values().map(History::len).sum();
             if others + history.len() > MAX_REMEMBERED {

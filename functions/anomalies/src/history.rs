@@ -19,7 +19,7 @@ impl History {
     pub(crate) fn check(&mut self, mark: Option<&Sequence>) {
         if self.mark.as_ref() != mark {
             self.minutes.clear();
-            self.mark = mark.cloned();
+            self.mark = mark.copied();
         }
     }
 

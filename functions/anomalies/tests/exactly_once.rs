@@ -13,7 +13,7 @@ use aws::sweep;
 use events::{MS_PER_DAY, MS_PER_MINUTE, Minute, Stream, Timestamp};
 use testkit::{
     Chaos, Guard, MemoryAlerts, MemoryCheckpoint, MemoryLineage, MemoryLog, MemoryPartials, SimStream,
-    SmallPages, deliver, exactly_once, histories,
+    SmallPages, clock, deliver, exactly_once, histories,
 };
 
 type Findings = BTreeMap<(Minute, String), Sighting>;
@@ -109,13 +109,13 @@ fn history(seed: u64, guard: Guard, times: u64) -> Ended {
             settings,
         )
     };
-    let batches = Cell::new(0_i64);
+    let batches = Cell::new(0_u64);
     for replay in 0..times {
         let handle = async |anomalies: &Anomalies<_, _, _, _, _>, batch| {
             batches.set(batches.get() + 1);
-            let now = end.plus_ms(-MS_PER_DAY / 2 + batches.get());
+            let now = clock(end, seed, batches.get());
             anomalies.handle(batch, now).await?;
-            if batches.get() % 4 == 0 {
+            if batches.get().is_multiple_of(4) {
                 anomalies.sweep(now).await?;
             }
             Ok::<_, aws::InvocationError>(())

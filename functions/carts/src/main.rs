@@ -43,7 +43,7 @@ async fn main() -> Result<(), Error> {
     let alerts = state.alerts(&sdk, settings.metrics_retention_days);
     let carts = Carts::new(job, state.checkpoint(&sdk, "carts"), alerts, carts);
     runtime::serve(&settings.function, async |trigger| match trigger {
-        Trigger::Batch(batch) => carts.job.handle_noting(batch).await,
+        Trigger::Batch(batch) => carts.job.handle_noting(batch, telemetry::now()).await,
         Trigger::Schedule => Ok(carts.sweep(telemetry::now()).await?),
     })
     .await

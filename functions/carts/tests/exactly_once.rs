@@ -10,7 +10,7 @@ use carts::{Carts, Settings};
 use events::{MS_PER_DAY, Minute, Stream, Timestamp};
 use testkit::{
     Chaos, Guard, MemoryAlerts, MemoryCheckpoint, MemoryLineage, MemoryPartials, SimStream, SmallPages,
-    deliver, exactly_once, histories,
+    clock, deliver, exactly_once, histories,
 };
 
 const STREAMS: [Stream; 2] = [Stream::CartEvents, Stream::Transactions];
@@ -102,10 +102,9 @@ fn history(seed: u64, guard: Guard, times: u64) -> (Told, Told) {
     let batches = Cell::new(0_u64);
     let handle = async |carts: &Carts<_, _, _, _>, batch| {
         batches.set(batches.get() + 1);
-        carts.job.handle_noting(batch).await?;
+        let now = clock(end, seed, batches.get());
+        carts.job.handle_noting(batch, now).await?;
         if (seed + batches.get()).is_multiple_of(4) {
-            // The clock of a sweep knows nothing of the streams' delays.
-            let now = end.plus_ms(-MS_PER_DAY / 2 + i64::try_from(batches.get()).unwrap_or(0));
             carts.sweep(now).await?;
         }
         Ok::<_, aws::InvocationError>(())

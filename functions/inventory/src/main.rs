@@ -36,7 +36,7 @@ async fn main() -> Result<(), Error> {
         inventory,
     );
     runtime::serve(&settings.function, async |trigger| match trigger {
-        Trigger::Batch(batch) => inventory.job.handle_noting(batch).await,
+        Trigger::Batch(batch) => inventory.job.handle_noting(batch, telemetry::now()).await,
         Trigger::Schedule => Ok(inventory.sweep(telemetry::now()).await?),
     })
     .await

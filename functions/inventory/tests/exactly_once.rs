@@ -12,7 +12,7 @@ use events::{MS_PER_DAY, Stream, Timestamp};
 use inventory::{Catalog, Inventory, Part, Settings};
 use testkit::{
     Chaos, Guard, MemoryAlerts, MemoryCheckpoint, MemoryLineage, MemoryPartials, SimStream, SmallPages,
-    deliver, exactly_once, histories,
+    clock, deliver, exactly_once, histories,
 };
 
 /// Of each product, so many are there at first: few enough to run out.
@@ -105,15 +105,14 @@ fn history(seed: u64, guard: Guard, times: u64) -> (Told, Told) {
             settings,
         )
     };
-    let batches = Cell::new(0_i64);
+    let batches = Cell::new(0_u64);
     for replay in 0..times {
         let handle = async |inventory: &Inventory<_, _, _, _, _>, batch| {
             batches.set(batches.get() + 1);
-            inventory.job.handle_noting(batch).await?;
-            if batches.get() % 4 == 0 {
-                inventory
-                    .sweep(end.plus_ms(-MS_PER_DAY / 2 + batches.get()))
-                    .await?;
+            let now = clock(end, seed, batches.get());
+            inventory.job.handle_noting(batch, now).await?;
+            if batches.get().is_multiple_of(4) {
+                inventory.sweep(now).await?;
             }
             Ok::<_, aws::InvocationError>(())
         };

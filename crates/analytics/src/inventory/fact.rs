@@ -1,8 +1,6 @@
 //! What is kept of a purchase or a refund.
 
-use std::collections::BTreeMap;
-
-use events::{Event, EventType, Timestamp};
+use events::{Event, EventType, Line, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Which goods one purchase or refund moved, and when.
@@ -30,17 +28,21 @@ impl InventoryFact {
     #[must_use]
     pub fn of(event: &Event) -> Option<Self> {
         let sale = event.sale()?;
-        let mut units_of: BTreeMap<u64, i64> = BTreeMap::new();
-        for line in &sale.lines {
-            *units_of.entry(line.product_id).or_default() += line.quantity;
-        }
+        let units_of = |line: &Line| ProductUnits {
+            product_id: line.product_id,
+            units: line.quantity,
+        };
+        let mut lines: Vec<ProductUnits> = sale.lines.iter().map(units_of).collect();
+        lines.sort_unstable_by_key(|line| line.product_id);
+        lines.dedup_by(|line, before| {
+            let is_same = line.product_id == before.product_id;
+            before.units += if is_same { line.units } else { 0 };
+            is_same
+        });
         Some(Self {
             occurred_at: event.envelope.occurred_at,
             is_refund: event.event_type() == EventType::Refund,
-            lines: units_of
-                .into_iter()
-                .map(|(product_id, units)| ProductUnits { product_id, units })
-                .collect(),
+            lines,
         })
     }
 }

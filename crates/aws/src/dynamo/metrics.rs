@@ -74,6 +74,7 @@ struct NoteItem {
     window: String,
     writer: Sequence,
     minutes: BTreeSet<Minute>,
+    noted_at: Timestamp,
     expires_at: i64,
 }
 
@@ -178,7 +179,7 @@ impl<P: Partial> PartialStore<P> for MetricsTable {
         let item = PageItem {
             window: window.to_owned(),
             writer: sort_key(&page.writer, page.number),
-            mark: page.mark.clone(),
+            mark: page.mark,
             arrived_at: page.arrived_at,
             expires_at: page.arrived_at.plus_ms(kept_ms).as_ms().div_euclid(1_000),
             partial: encode(&page.partial).map_err(|error| StoreError::new("encoding", subject(), error))?,
@@ -199,8 +200,9 @@ impl Journal for MetricsTable {
         let window = journal(family, writer);
         let item = NoteItem {
             window: window.clone(),
-            writer: note.last.clone(),
+            writer: note.last,
             minutes: note.minutes.clone(),
+            noted_at: note.noted_at,
             expires_at: self.expires_at(),
         };
         let item = serde_dynamo::to_item(item)
@@ -241,6 +243,7 @@ impl Journal for MetricsTable {
             notes.push(Note {
                 last: note.writer,
                 minutes: note.minutes,
+                noted_at: note.noted_at,
             });
         }
         Ok(notes)
