@@ -73,6 +73,11 @@ impl<'a, P: Partial> MemoryPartials<'a, P> {
             .map(|((window, ..), page)| (window.clone(), page.clone()))
             .collect()
     }
+
+    /// Removes the pages of a window, as their expiry does.
+    pub fn expire(&self, window: &str) {
+        locked(&self.pages).retain(|(of, ..), _| of != window);
+    }
 }
 
 impl<P: Partial> PartialStore<P> for MemoryPartials<'_, P> {
