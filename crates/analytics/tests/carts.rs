@@ -232,7 +232,10 @@ fn purchase(event: u128, ms: i64) -> Known {
 
 #[test]
 fn a_late_fact_moves_the_cart_and_both_minutes_are_told() {
-    let settings = CartSettings::default();
+    let settings = CartSettings {
+        alert_value_minor: 1,
+        ..CartSettings::default()
+    };
     let mut open = OpenCarts::default();
     let swept = advance(&mut open, &[add(1, 0)], TIMEOUT, &settings);
     assert_eq!(swept.abandoned().count(), 1);

@@ -155,12 +155,12 @@ mod tests {
                 _ => None,
             }
         };
-        assert_eq!(severity(19_999), None);
-        assert_eq!(severity(20_000), Some(Severity::Info));
-        assert_eq!(severity(99_999), Some(Severity::Info));
-        assert_eq!(severity(100_000), Some(Severity::Warning));
-        assert_eq!(severity(399_999), Some(Severity::Warning));
-        assert_eq!(severity(400_000), Some(Severity::Critical));
+        assert_eq!(severity(99_999), None);
+        assert_eq!(severity(100_000), Some(Severity::Info));
+        assert_eq!(severity(499_999), Some(Severity::Info));
+        assert_eq!(severity(500_000), Some(Severity::Warning));
+        assert_eq!(severity(1_999_999), Some(Severity::Warning));
+        assert_eq!(severity(2_000_000), Some(Severity::Critical));
     }
 
     #[test]
@@ -176,15 +176,15 @@ mod tests {
             at: at(70),
             abandoned_at: at(50),
         };
-        assert!(cleared(20_000, recovered));
-        assert!(!cleared(19_999, recovered));
-        assert!(cleared(20_000, Fate::Converted { at: at(40) }));
-        assert!(cleared(20_000, Fate::Active));
+        assert!(cleared(100_000, recovered));
+        assert!(!cleared(99_999, recovered));
+        assert!(cleared(100_000, Fate::Converted { at: at(40) }));
+        assert!(cleared(100_000, Fate::Active));
     }
 
     #[test]
     fn what_was_told_before_is_not_told_again() {
-        let abandoned = session(Fate::Abandoned { at: at(50) }, 20_000);
+        let abandoned = session(Fate::Abandoned { at: at(50) }, 100_000);
         assert_eq!(signal_of(Some(abandoned), abandoned), None);
         let checked_out = CartSession {
             checked_out_at: Some(at(60)),
