@@ -13,6 +13,7 @@ mod ids;
 pub mod inventory;
 mod partial;
 mod range;
+pub mod retail;
 pub mod sales;
 mod text;
 mod topk;
