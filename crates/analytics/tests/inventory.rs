@@ -40,11 +40,24 @@ fn refund(minute: i64, product_id: u64, units: i64) -> InventoryFact {
     fact(minute, true, &[(product_id, units)])
 }
 
-/// A stock with the default settings, advanced in the tests' minutes.
-#[derive(Default)]
+/// A stock that is advanced in the tests' minutes. Demand fades within them: a sale 30 minutes ago counts half.
 struct Shop {
     stock: Stock,
     settings: Settings,
+}
+
+impl Default for Shop {
+    fn default() -> Self {
+        let settings = Settings {
+            velocity_half_life_minutes: 30.0,
+            high_demand_ratio: 4.0,
+            ..Settings::default()
+        };
+        Self {
+            stock: Stock::default(),
+            settings,
+        }
+    }
 }
 
 impl Shop {

@@ -146,8 +146,16 @@ impl DataMinutes {
 mod tests {
     use super::*;
 
+    /// With a half-life of 30 minutes.
+    fn settings() -> Settings {
+        Settings {
+            velocity_half_life_minutes: 30.0,
+            ..Settings::default()
+        }
+    }
+
     fn demand(sales: &[(i64, i64)]) -> Demand {
-        let settings = Settings::default();
+        let settings = settings();
         let mut demand = Demand::none(sales[0].0);
         for (minute, units) in sales {
             demand.add(*minute, *units, &settings);
@@ -157,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_unit_counts_half_after_each_half_life() {
-        let demand = demand(&[(100, 8)]).at(130, &Settings::default());
+        let demand = demand(&[(100, 8)]).at(130, &settings());
         assert!((demand.velocity - 4.0).abs() < 1e-12);
         assert!((demand.short - 0.125).abs() < 1e-12, "six half-lives");
         assert!(
@@ -176,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_steady_rate_is_read_without_bias_from_the_first_minute_on() {
-        let settings = Settings::default();
+        let settings = settings();
         for minutes in [1, 2, 30, 600] {
             let sales: Vec<(i64, i64)> = (0..i64::from(minutes)).map(|minute| (minute, 3)).collect();
             let measure = Measure::new(i64::from(minutes) - 1, minutes, &settings);
@@ -189,7 +197,7 @@ mod tests {
 
     #[test]
     fn without_data_there_is_no_velocity() {
-        let settings = Settings::default();
+        let settings = settings();
         let measure = Measure::new(7, 0, &settings);
         let velocities = measure.velocities(&measure.units(None, &settings));
         for velocity in [velocities.short, velocities.usual, velocities.long] {

@@ -8,7 +8,8 @@ use crate::range::{self, OutOfRange};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Velocity: a sale so many minutes ago counts half; 30.
+    /// Velocity: a sale so many minutes ago counts half; 1,440, so that the hour of day hardly shows in what is ordered for
+    /// weeks.
     pub velocity_half_life_minutes: f64,
     /// Demand is measured from so many minutes with sales on; 30.
     pub min_minutes: u32,
@@ -29,7 +30,7 @@ pub struct Settings {
     pub high_demand_short_minutes: f64,
     /// High demand: half-life of the usual velocity, in minutes; 60.
     pub high_demand_long_minutes: f64,
-    /// High demand: now at least so many times the usual; 4. The half-lives bound it: with a day of data, a product that
+    /// High demand: now at least so many times the usual; 3. The half-lives bound it: with a day of data, a product that
     /// never sold before reaches 11.3, one whose sales grow tenfold at once 3.9.
     pub high_demand_ratio: f64,
     /// High demand ends below so many times the usual; 2.
@@ -41,7 +42,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            velocity_half_life_minutes: 30.0,
+            velocity_half_life_minutes: 1_440.0,
             min_minutes: 30,
             velocity_min_units: 5.0,
             lead_time_days: 7.0,
@@ -51,7 +52,7 @@ impl Default for Settings {
             low_stock_clear: 1.5,
             high_demand_short_minutes: 5.0,
             high_demand_long_minutes: 60.0,
-            high_demand_ratio: 4.0,
+            high_demand_ratio: 3.0,
             high_demand_clear_ratio: 2.0,
             high_demand_min_units: 30.0,
         }
@@ -122,7 +123,7 @@ mod tests {
             "high_demand_long_minutes"
         );
         assert_eq!(
-            refused(|s| s.high_demand_clear_ratio = 4.1),
+            refused(|s| s.high_demand_clear_ratio = 3.1),
             "high_demand_clear_ratio"
         );
         let error = Settings {
