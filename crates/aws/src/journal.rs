@@ -12,7 +12,7 @@ use events::{Minute, Timestamp};
 use crate::{Sequence, StoreError};
 
 /// How long a note stands for later batches, too.
-const COVERS_MS: i64 = 60_000;
+pub const COVERS_MS: i64 = 60_000;
 /// For how long after a note was taken the minutes that it names may change without another one: [`COVERS_MS`], and four
 /// minutes for an invocation that looked at its clock before; no function here may run for longer than two.
 pub const READ_AGAIN_MS: i64 = 300_000;

@@ -1,6 +1,6 @@
 //! Events from JSON: one flat object each, read by `decode`.
 //!
-//! Reading goes through one struct in which every field may be missing: a single pass over the bytes, whatever the type of
+//! The usual form is read by [`quick`], everything else here; both go through one struct in which every field may be missing: a single pass over the bytes, whatever the type of
 //! event, and a missing or misspelt value is reported by name. Fields that the contract doesn't know are passed over, so
 //! that a producer may be newer than its consumers.
 
