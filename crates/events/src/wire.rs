@@ -1,8 +1,8 @@
 //! Events from JSON: one flat object each, read by `decode`.
 //!
-//! The usual form is read by [`quick`], everything else here; both go through one struct in which every field may be missing: a single pass over the bytes, whatever the type of
-//! event, and a missing or misspelt value is reported by name. Fields that the contract doesn't know are passed over, so
-//! that a producer may be newer than its consumers.
+//! The usual form is read by `quick`, all others here. Both fill one struct in which every field may be missing: a single pass
+//! over the bytes, whatever the type of event, and a missing or misspelt value is reported by name. Fields that the
+//! contract doesn't know are passed over, so that a producer may be newer than its consumers.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
