@@ -80,11 +80,9 @@ fn await_one(jobs: &Jobs, awaited: &mut Awaited, acked: &Acked) {
 }
 
 async fn look(deployment: &Deployment, awaited: &mut Awaited, seen_us: &mut Histogram<u64>) {
-    let mut windows: Vec<String> = awaited.keys().map(|(window, _)| window.clone()).collect();
-    windows.dedup();
-    for window in windows {
+    for ((window, writer), of_writer) in &mut *awaited {
         // A look that fails sees nothing; the next one makes up for it.
-        let Ok(marks) = deployment.metrics().read_marks(&window).await else {
+        let Ok(Some(mark)) = deployment.metrics().read_mark(window, writer).await else {
             continue;
         };
         let now_us = i64::try_from(
@@ -94,17 +92,12 @@ async fn look(deployment: &Deployment, awaited: &mut Awaited, seen_us: &mut Hist
                 .as_micros(),
         );
         let now_us = now_us.unwrap_or(i64::MAX);
-        for (writer, mark) in marks {
-            let Some(of_writer) = awaited.get_mut(&(window.clone(), writer)) else {
-                continue;
-            };
-            let unseen = of_writer.split_off(&mark);
-            let before_mark = std::mem::replace(of_writer, unseen);
-            let at_mark = of_writer.remove(&mark);
-            for occurred_at in before_mark.into_values().chain(at_mark).flatten() {
-                let waited_us = now_us.saturating_sub(occurred_at.as_ms().saturating_mul(1_000));
-                seen_us.saturating_record(u64::try_from(waited_us).unwrap_or(0));
-            }
+        let unseen = of_writer.split_off(&mark);
+        let before_mark = std::mem::replace(of_writer, unseen);
+        let at_mark = of_writer.remove(&mark);
+        for occurred_at in before_mark.into_values().chain(at_mark).flatten() {
+            let waited_us = now_us.saturating_sub(occurred_at.as_ms().saturating_mul(1_000));
+            seen_us.saturating_record(u64::try_from(waited_us).unwrap_or(0));
         }
     }
     awaited.retain(|_, of_writer| !of_writer.is_empty());

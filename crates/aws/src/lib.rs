@@ -5,6 +5,7 @@
 
 pub mod alerts;
 pub mod batch;
+pub mod bucket;
 pub mod config;
 pub mod dynamo;
 pub mod job;

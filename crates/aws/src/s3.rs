@@ -1,10 +1,9 @@
 //! S3: logs of objects, with their marks in DynamoDB; and the checkpoints of sweeps.
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::SdkError;
-use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 
+use crate::bucket::{Bucket, Objects as _, PRECONDITION_FAILED, status};
 use crate::dynamo::MarksTable;
 use crate::marks::Marks;
 use crate::objects::{Created, Object, ObjectLog};
@@ -90,11 +89,10 @@ impl ObjectLog for BucketLog {
     }
 }
 
-/// A checkpoint as an object, whose version is its `ETag`; beside it an object of a few bytes that tells what is carried out.
+/// A checkpoint as an object; beside it an object of a few bytes that tells what is carried out.
 #[derive(Clone, Debug)]
 pub struct CheckpointObject {
-    client: Client,
-    bucket: String,
+    bucket: Bucket,
     key: String,
 }
 
@@ -103,46 +101,9 @@ impl CheckpointObject {
     #[must_use]
     pub fn new(client: Client, bucket: String, job: &str) -> Self {
         Self {
-            client,
-            bucket,
+            bucket: Bucket::new(client, bucket),
             key: format!("state/{job}"),
         }
-    }
-
-    fn failed(
-        &self,
-        operation: &'static str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> StoreError {
-        StoreError::new(operation, format!("s3://{}/{}", self.bucket, self.key), source)
-    }
-}
-
-impl CheckpointObject {
-    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, StoreError> {
-        let got = self
-            .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .send()
-            .await;
-        let object = match got {
-            Ok(object) => object,
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(GetObjectError::is_no_such_key) =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(self.failed("GetObject", error)),
-        };
-        let version = object.e_tag().map(str::to_owned);
-        let version = version.ok_or_else(|| self.failed("GetObject", "the answer has no ETag"))?;
-        let bytes = object.body.collect().await;
-        let bytes = bytes.map_err(|error| self.failed("GetObject", error))?;
-        Ok(Some((bytes.to_vec(), version)))
     }
 
     fn carried_out_key(&self) -> String {
@@ -152,26 +113,18 @@ impl CheckpointObject {
 
 impl CheckpointStore for CheckpointObject {
     async fn load(&self) -> Result<Option<(Vec<u8>, String)>, StoreError> {
-        self.get(&self.key).await
+        let object = self.bucket.get(&self.key).await?;
+        Ok(object.map(|(bytes, version)| (bytes.into(), version)))
     }
 
     async fn save(&self, bytes: Vec<u8>, replaces: Option<&str>) -> Result<Saved, StoreError> {
-        let put = self.client.put_object().bucket(&self.bucket).key(&self.key);
-        let put = match replaces {
-            None => put.if_none_match("*"),
-            Some(version) => put.if_match(version),
-        };
-        match put.body(ByteStream::from(bytes)).send().await {
-            Ok(_) => Ok(Saved::Written),
-            Err(error) if matches!(status(&error), Some(PRECONDITION_FAILED | CONFLICT)) => {
-                Ok(Saved::Conflict)
-            }
-            Err(error) => Err(self.failed("PutObject", error)),
-        }
+        let stored = self.bucket.put(&self.key, bytes.into(), replaces).await?;
+        Ok(stored.map_or(Saved::Conflict, |_| Saved::Written))
     }
 
     async fn carried_out(&self) -> Result<Option<u64>, StoreError> {
-        let Some((bytes, _)) = self.get(&self.carried_out_key()).await? else {
+        let key = self.carried_out_key();
+        let Some((bytes, _)) = self.bucket.get(&key).await? else {
             return Ok(None);
         };
         let generation = std::str::from_utf8(&bytes)
@@ -179,29 +132,11 @@ impl CheckpointStore for CheckpointObject {
             .and_then(|text| text.parse().ok());
         generation
             .map(Some)
-            .ok_or_else(|| self.failed("GetObject", "what is carried out is not a number"))
+            .ok_or_else(|| StoreError::new("GetObject", key, "what is carried out is not a number"))
     }
 
     async fn note_carried_out(&self, generation: u64) -> Result<(), StoreError> {
-        let put = self
-            .client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(self.carried_out_key());
-        let body = ByteStream::from(generation.to_string().into_bytes());
-        put.body(body)
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| self.failed("PutObject", error))
+        let bytes = generation.to_string().into_bytes();
+        self.bucket.replace(&self.carried_out_key(), bytes.into()).await
     }
-}
-
-/// Somebody else's object is there.
-const PRECONDITION_FAILED: u16 = 412;
-/// Somebody else is writing the object just now.
-const CONFLICT: u16 = 409;
-
-fn status<E>(error: &SdkError<E>) -> Option<u16> {
-    error.raw_response().map(|response| response.status().as_u16())
 }

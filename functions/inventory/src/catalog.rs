@@ -1,6 +1,7 @@
 //! The catalog in the warehouse bucket, as far as stock goes.
 
 use aws::StoreError;
+use aws::bucket::{Bucket, Listed, Objects as _};
 use aws_sdk_s3::Client;
 use warehouse::{CatalogTable, catalog_prefix, read_initial_stock};
 
@@ -24,44 +25,26 @@ pub trait Catalog: Sync {
 
 /// The catalog in a bucket.
 #[derive(Clone, Debug)]
-pub struct BucketCatalog {
-    client: Client,
-    bucket: String,
-}
+pub struct BucketCatalog(Bucket);
 
 impl BucketCatalog {
     /// The catalog in `bucket`.
     #[must_use]
     pub fn new(client: Client, bucket: String) -> Self {
-        Self { client, bucket }
+        Self(Bucket::new(client, bucket))
     }
 }
 
 impl Catalog for BucketCatalog {
     async fn parts(&self) -> Result<Vec<Part>, StoreError> {
-        let prefix = catalog_prefix(CatalogTable::Products);
-        let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(&prefix);
-        let mut pages = list.into_paginator().send();
-        let mut parts = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| StoreError::new("ListObjectsV2", prefix.as_str(), error))?;
-            parts.extend(page.contents().iter().filter_map(|object| {
-                Some(Part {
-                    key: object.key()?.to_owned(),
-                    version: object.e_tag()?.to_owned(),
-                })
-            }));
-        }
-        Ok(parts)
+        let listed = self.0.list(&catalog_prefix(CatalogTable::Products)).await?;
+        let part = |Listed { key, version, .. }| Part { key, version };
+        Ok(listed.into_iter().map(part).collect())
     }
 
     async fn initial_stock(&self, part: &Part) -> Result<Vec<(u64, i64)>, StoreError> {
-        let subject = || format!("s3://{}/{}", self.bucket, part.key);
-        let get = self.client.get_object().bucket(&self.bucket).key(&part.key);
-        let object = get.send().await;
-        let object = object.map_err(|error| StoreError::new("GetObject", subject(), error))?;
-        let bytes = object.body.collect().await;
-        let bytes = bytes.map_err(|error| StoreError::new("GetObject", subject(), error))?;
-        read_initial_stock(bytes.into_bytes()).map_err(|error| StoreError::new("reading", subject(), error))
+        let gone = || StoreError::new("GetObject", part.key.as_str(), "it was there a moment ago");
+        let (bytes, _) = self.0.get(&part.key).await?.ok_or_else(gone)?;
+        read_initial_stock(bytes).map_err(|error| StoreError::new("reading", part.key.as_str(), error))
     }
 }

@@ -1,6 +1,6 @@
 //! The table of metrics: pages of partial aggregates, the journal of what was touched, and minute figures.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use analytics::Partial;
 use aws_sdk_dynamodb::Client;
@@ -37,10 +37,9 @@ struct PageItem {
     partial: Vec<u8>,
 }
 
-/// What tells how far a page's writer has come.
+/// What tells how far a page has come.
 #[derive(Deserialize)]
 struct MarkItem {
-    writer: String,
     mark: Sequence,
 }
 
@@ -98,22 +97,16 @@ impl MetricsTable {
         self.pages(window, self.query(window)).await
     }
 
-    /// Up to where each writer has folded into a window.
-    pub async fn read_marks(&self, window: &str) -> Result<BTreeMap<String, Sequence>, StoreError> {
-        let query = self.query(window).projection_expression("writer, mark");
-        let mut items = query.into_paginator().items().send();
-        let mut marks: BTreeMap<String, Sequence> = BTreeMap::new();
-        while let Some(item) = items.next().await {
-            let item = item.map_err(|error| self.query_failed(window, error.into()))?;
-            let MarkItem { writer, mark } =
-                serde_dynamo::from_item(item).map_err(|error| self.query_failed(window, error.into()))?;
-            let writer = writer
-                .split_once('#')
-                .map_or(writer.as_str(), |(writer, _)| writer);
-            // A writer's pages come in order, so the last one's mark stays.
-            marks.insert(writer.to_owned(), mark);
-        }
-        Ok(marks)
+    /// Up to where a writer has folded into a window: the mark of its last page.
+    pub async fn read_mark(&self, window: &str, writer: &str) -> Result<Option<Sequence>, StoreError> {
+        let (first, last) = (sort_key(writer, 0), sort_key(writer, LAST_PAGE));
+        let query = self.query_writers(window, first, last).scan_index_forward(false);
+        let found = query.projection_expression("mark").limit(1).send().await;
+        let found = found.map_err(|error| self.query_failed(window, error.into()))?;
+        let mark = found.items.into_iter().flatten().next();
+        mark.map(|item| serde_dynamo::from_item(item).map(|MarkItem { mark }| mark))
+            .transpose()
+            .map_err(|error| self.query_failed(window, error.into()))
     }
 
     pub(super) fn query(&self, window: &str) -> QueryFluentBuilder {
