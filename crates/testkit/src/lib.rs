@@ -3,6 +3,7 @@
 //!
 //! Everything follows from a seed: a history that fails can be run again.
 
+mod bucket;
 mod chaos;
 mod example;
 mod laws;
@@ -10,6 +11,7 @@ mod mapping;
 mod stores;
 mod stream;
 
+pub use bucket::MemoryBucket;
 pub use chaos::Chaos;
 pub use example::{example, purchase, refund};
 pub use laws::{SmallPages, exactly_once};

@@ -3,6 +3,7 @@
 use events::{Stream, Timestamp};
 
 use crate::CatalogTable;
+use crate::star::StarTable;
 
 /// The folder of an archived table: `events/<table>/`.
 #[must_use]
@@ -49,6 +50,17 @@ pub fn catalog_key(table: CatalogTable, part: u64) -> String {
     format!("{}{part:05}.parquet", catalog_prefix(table))
 }
 
+/// The key of a table of the star schema: one object, or one for each day of the facts, so that one put replaces it
+/// whole. `day` is any time of that day, `None` for a dimension.
+#[must_use]
+pub fn star_key(table: StarTable, day: Option<Timestamp>) -> String {
+    let table = table.as_str();
+    match day {
+        Some(day) => format!("warehouse/{table}/dt={}/{table}.parquet", day.date()),
+        None => format!("warehouse/{table}/{table}.parquet"),
+    }
+}
+
 /// The name of a stream's archived table: SQL names have no hyphens.
 #[must_use]
 pub fn table_name(stream: Stream) -> String {
@@ -77,6 +89,23 @@ mod tests {
         assert_eq!(
             catalog_key(CatalogTable::Users, 7),
             "catalog/users/part-00007.parquet"
+        );
+    }
+
+    #[test]
+    fn the_star_has_an_object_a_dimension_and_one_a_day_of_facts() {
+        let facts_at = |text| star_key(StarTable::FactSales, Some(Timestamp::parse(text).unwrap()));
+        assert_eq!(
+            facts_at("2026-11-22T23:59:59.999Z"),
+            "warehouse/fact_sales/dt=2026-11-22/fact_sales.parquet"
+        );
+        assert_eq!(
+            facts_at("0007-01-02T00:00:00Z"),
+            "warehouse/fact_sales/dt=0007-01-02/fact_sales.parquet"
+        );
+        assert_eq!(
+            star_key(StarTable::DimProduct, None),
+            "warehouse/dim_product/dim_product.parquet"
         );
     }
 }

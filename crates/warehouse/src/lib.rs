@@ -1,4 +1,5 @@
-//! Events and the shop's catalog as Parquet: the schema of each table, rows to bytes, and where an object lies.
+//! Events and the shop's catalog as Parquet: the schema of each table, rows to bytes, and where an object lies. And the
+//! star schema that is made of them.
 //!
 //! Pure: rows in, bytes and names out. The columns here, those in the stack template and those that Athena shows are the
 //! same; a test compares them.
@@ -9,11 +10,14 @@ mod columns;
 mod layout;
 mod parquet_file;
 mod schema;
+pub mod star;
+pub mod tables;
 
 pub use catalog::{CatalogProduct, CatalogTable, CatalogUser, encode_products, encode_users};
 pub use catalog_reader::{ReadError, read_initial_stock};
 pub use layout::{
-    archive_key, archive_prefix, catalog_key, catalog_prefix, quarantine_key, quarantine_prefix, table_name,
+    archive_key, archive_prefix, catalog_key, catalog_prefix, quarantine_key, quarantine_prefix, star_key,
+    table_name,
 };
 pub use parquet_file::{EncodeError, EventFile, encode};
 pub use schema::{glue_columns, schema_of};

@@ -79,6 +79,7 @@ fn glue_type(data_type: &DataType) -> String {
         DataType::Int32 => "int".into(),
         DataType::Int64 => "bigint".into(),
         DataType::Float64 => "double".into(),
+        DataType::Boolean => "boolean".into(),
         DataType::Date32 => "date".into(),
         DataType::Timestamp(..) => "timestamp".into(),
         DataType::List(item) => format!("array<{}>", glue_type(item.data_type())),
@@ -135,6 +136,6 @@ pub(crate) fn required(name: &str, data_type: DataType) -> Field {
     Field::new(name, data_type, false)
 }
 
-fn optional(name: &str, data_type: DataType) -> Field {
+pub(crate) fn optional(name: &str, data_type: DataType) -> Field {
     Field::new(name, data_type, true)
 }

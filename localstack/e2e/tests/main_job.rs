@@ -118,6 +118,9 @@ async fn what_is_sent_is_counted_and_stored_once_whatever_comes_again() {
 
     for query in std::fs::read_dir(repository().join("infra/athena")).unwrap() {
         let query = query.unwrap().path();
+        if query.is_dir() {
+            continue;
+        }
         let said = stack.make(&["query", "--file", query.to_str().unwrap()]);
         assert_eq!(said.code, 0, "{}: {}", query.display(), said.stderr);
     }

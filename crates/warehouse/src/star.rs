@@ -1,0 +1,96 @@
+//! The star schema: facts of sales and their dimensions, made from the archive and the catalog day by day.
+//!
+//! | table | a row is | key |
+//! |---|---|---|
+//! | `fact_sales` | a line of a purchase or of a refund; a refund's amounts are negative | transaction, line number |
+//! | `dim_date` | a day | `yyyymmdd` |
+//! | `dim_region` | a country | its place in the order of codes, from 1 |
+//! | `dim_payment_method` | a way to pay | its place in the contract, from 1 |
+//! | `dim_category`, `dim_product`, `dim_user` | a member | assigned, see [`Dimensions`] |
+//!
+//! Of a fact:
+//!
+//! | measure | definition |
+//! |---|---|
+//! | gross | quantity × unit price |
+//! | discount, shipping, tax | the order's, allocated to its lines in proportion to their gross, see below |
+//! | net | gross − discount |
+//!
+//! Allocation is by cumulative rounding: with C(i) the gross of lines 1 to i and G that of all, line i gets
+//! ⌊amount · C(i) / G⌋ − ⌊amount · C(i − 1) / G⌋; by the number of lines instead, if G is 0. Shares add up to the amount,
+//! each lies within 1 of its proportion, and SQL can say the same with a window sum. So net + shipping + tax of a
+//! purchase's lines add up to its total.
+//!
+//! The terms are Kimball's (The Data Warehouse Toolkit, 3rd edition): surrogate keys, inferred members, attributes of
+//! type 1. The same archived rows in the same order, and the same keys, give the same bytes.
+
+mod allocation;
+mod calendar;
+mod dimensions;
+mod facts;
+mod file;
+mod fixed;
+mod input;
+mod members;
+mod orders;
+mod rows;
+mod tables;
+
+pub use calendar::{CalendarDay, encode_dates};
+pub use dimensions::{CategoryDimension, Dimensions, ProductDimension, UserDimension};
+pub use facts::{DayFacts, DayFile, DayTotals, Keys};
+pub use fixed::{encode_payment_methods, encode_regions, payment_method_key, region_key};
+pub use input::{catalog_reader, transactions_reader};
+pub use orders::{FACT_COLUMNS, event_days};
+pub use tables::StarTable;
+
+use arrow::error::ArrowError;
+use parquet::errors::ParquetError;
+
+/// A table of the star schema cannot be made of what was given.
+#[derive(Debug, thiserror::Error)]
+pub enum StarError {
+    /// A file cannot be read or written as Parquet.
+    #[error("Parquet: {0}")]
+    Parquet(#[from] ParquetError),
+    /// Columns do not fit together.
+    #[error("Arrow: {0}")]
+    Arrow(#[from] ArrowError),
+    /// A column is not there, or of another type.
+    #[error("there is no column `{0}` of the type that it should have")]
+    Column(&'static str),
+    /// A column has nulls where none may be.
+    #[error("column `{0}` has nulls")]
+    Null(&'static str),
+    /// A value is none that the contract allows.
+    #[error("column `{column}` cannot hold `{found}`")]
+    Value {
+        /// The column.
+        column: &'static str,
+        /// What it holds.
+        found: String,
+    },
+    /// A fact names a member that its dimension doesn't have.
+    #[error("`{found}` has no `{column}`")]
+    NoKey {
+        /// The column of the key.
+        column: &'static str,
+        /// The member.
+        found: String,
+    },
+    /// A dimension's file is not in the order of its keys, from 1 without a gap.
+    #[error("column `{0}` is not 1, 2, 3 and so on")]
+    KeyOrder(&'static str),
+    /// A day is outside the years 0 to 9999, in which alone dates have four digits.
+    #[error("day {0} since 1970-01-01 is outside the years 0 to 9999")]
+    Day(i32),
+}
+
+impl StarError {
+    fn value(column: &'static str, found: &(impl ToString + ?Sized)) -> Self {
+        Self::Value {
+            column,
+            found: found.to_string(),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! How far the warehouse has come: what a run leaves to the next one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws::StoreError;
+use aws::bucket::Objects;
+use serde::{Deserialize, Serialize};
+use warehouse::star::DayTotals;
+
+/// Where it is kept.
+const KEY: &str = "state/batch";
+/// The first byte tells how the others are to be read.
+const ENCODING: u8 = 1;
+
+/// What is known of the archive and of the published days. Days are counted from 1970-01-01.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Progress {
+    /// The archive's objects, with the days on which their events happened.
+    pub(super) objects: BTreeMap<String, Vec<i32>>,
+    /// The catalog's objects, with the versions that the dimensions have taken.
+    pub(super) catalog: BTreeMap<String, String>,
+    /// Days with events that their file doesn't have yet.
+    pub(super) pending: BTreeSet<i32>,
+    /// What the published days hold.
+    pub(super) days: BTreeMap<i32, Published>,
+}
+
+/// A published day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Published {
+    /// Purchases and refunds.
+    pub(super) orders: u64,
+    /// Their lines.
+    pub(super) rows: u64,
+    /// What they come to, refunds negative: Σ net.
+    pub(super) net_minor: i128,
+}
+
+impl From<&DayTotals> for Published {
+    fn from(totals: &DayTotals) -> Self {
+        Self {
+            orders: totals.purchases + totals.refunds,
+            rows: totals.rows,
+            net_minor: totals.net_minor,
+        }
+    }
+}
+
+impl Progress {
+    /// What the last run left, and which version of it; nothing before the first.
+    pub(super) async fn load(bucket: &impl Objects) -> Result<(Self, Option<String>), StoreError> {
+        let Some((bytes, version)) = bucket.get(KEY).await? else {
+            return Ok((Self::default(), None));
+        };
+        let failed =
+            |reason: Box<dyn std::error::Error + Send + Sync>| StoreError::new("reading", KEY, reason);
+        let progress = match bytes.split_first() {
+            Some((&ENCODING, bytes)) => postcard::from_bytes(bytes).map_err(|error| failed(error.into()))?,
+            _ => {
+                return Err(failed(
+                    format!("its encoding is not {ENCODING}, which this program reads").into(),
+                ));
+            }
+        };
+        Ok((progress, Some(version)))
+    }
+
+    /// Replaces a version by this, and tells the new version; `None` if another run did so before.
+    pub(super) async fn save(
+        &self,
+        bucket: &impl Objects,
+        replaces: Option<&str>,
+    ) -> Result<Option<String>, StoreError> {
+        let bytes = postcard::to_extend(self, vec![ENCODING])
+            .map_err(|error| StoreError::new("encoding", KEY, error))?;
+        bucket.put(KEY, bytes.into(), replaces).await
+    }
+}

@@ -1,0 +1,365 @@
+//! From an archive to the star schema: each event once, whatever is killed, late, sent twice, or run twice.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use arrow::array::{Array, Int64Array};
+use aws::StoreError;
+use aws::bucket::{Listed, Objects};
+use batch::etl::{Ended, Etl, Rebuilt};
+use bytes::Bytes;
+use events::{Device, Event, Line, MS_PER_DAY, Stream, Timestamp, Uuid};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rand::seq::SliceRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use testkit::{Chaos, Guard, MemoryBucket, histories, purchase, refund};
+use warehouse::{
+    ArchivedEvent, CatalogProduct, CatalogTable, CatalogUser, archive_key, catalog_key, encode,
+    encode_products, encode_users,
+};
+
+/// 2026-11-22.
+const FIRST_DAY: i32 = 20_779;
+const DAYS: i64 = 3;
+const SHARD: &str = "shardId-000000000000";
+const USERS: u64 = 6;
+const PRODUCTS: u64 = 5;
+
+/// An archive's objects in the order of their arrival: purchases and refunds of a few days, some of them late by days, some
+/// sent twice.
+fn archive(seed: u64) -> Vec<(String, Bytes)> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut events = Vec::new();
+    for n in 0..rng.random_range(10..30_u32) {
+        let day = i64::from(FIRST_DAY) + rng.random_range(0..DAYS);
+        let occurred_ms = day * MS_PER_DAY + rng.random_range(0..MS_PER_DAY);
+        let line = |_| Line {
+            product_id: rng.random_range(0..PRODUCTS),
+            category: ["books", "toys"][rng.random_range(0..2)].into(),
+            quantity: rng.random_range(1..4),
+            unit_price_minor: rng.random_range(0..3) * 333,
+        };
+        let lines = (0..2).map(line).collect();
+        let mut event = purchase(rng.random_range(0..USERS), occurred_ms, lines);
+        event.envelope.event_id = Uuid::from_u128(u128::from(n) + 1);
+        if rng.random_bool(0.2) {
+            event.body = refund(event.sale().unwrap().clone());
+        }
+        if rng.random_bool(0.15) {
+            events.push(event.clone());
+        }
+        events.push(event);
+    }
+    // Arrival, and with it the order in the archive, has nothing to do with when it happened.
+    events.shuffle(&mut rng);
+    let mut objects = Vec::new();
+    let mut rest = events.as_slice();
+    let mut number = 0;
+    while !rest.is_empty() {
+        let (some, others) = rest.split_at(rng.random_range(1..=9).min(rest.len()));
+        objects.push(object(number, some));
+        number += 1;
+        rest = others;
+    }
+    objects
+}
+
+fn object(number: u32, events: &[Event]) -> (String, Bytes) {
+    let arrived_ms = (i64::from(FIRST_DAY) + DAYS) * MS_PER_DAY + i64::from(number) * 1_000;
+    let arrived_at = Timestamp::from_ms(arrived_ms).unwrap();
+    let rows: Vec<ArchivedEvent<'_>> = events
+        .iter()
+        .map(|event| ArchivedEvent {
+            event,
+            arrived_at,
+            shard_id: SHARD,
+            sequence_number: "1",
+        })
+        .collect();
+    let key = archive_key(Stream::Transactions, arrived_at, SHARD, &format!("{number:04}"));
+    (key, encode(Stream::Transactions, &rows).unwrap().bytes.into())
+}
+
+/// All members but one product and one user, so that keys don't depend on what turns up first.
+fn catalog(bucket: &MemoryBucket<'_>) {
+    let day = Timestamp::from_ms(0).unwrap();
+    let products = (0..PRODUCTS).map(|product_id| CatalogProduct {
+        product_id,
+        name: format!("product {product_id}"),
+        category: ["books", "toys"][usize::try_from(product_id).unwrap() % 2],
+        brand: "b",
+        price_minor: 333,
+        cost_minor: 100,
+        launched_on: day,
+        initial_stock: 1,
+    });
+    let users = (0..USERS).map(|user_id| CatalogUser {
+        user_id,
+        country: "US".parse().unwrap(),
+        device: Device::Mobile,
+        joined_on: day,
+        activity: 1.0,
+        tastes: Vec::new(),
+    });
+    bucket.insert(
+        catalog_key(CatalogTable::Products, 0),
+        encode_products(products).unwrap(),
+    );
+    bucket.insert(catalog_key(CatalogTable::Users, 0), encode_users(users).unwrap());
+}
+
+/// What readers see.
+fn published(bucket: &MemoryBucket<'_>) -> BTreeMap<String, Bytes> {
+    let objects = bucket.objects().into_iter();
+    objects.filter(|(key, _)| key.starts_with("warehouse/")).collect()
+}
+
+/// Runs until there is nothing left to do.
+fn settle(bucket: &MemoryBucket<'_>, chaos: &Chaos) {
+    let done = (0..200).any(|_| {
+        let ended = chaos.invoke(Etl::new(bucket).run(None, || false));
+        matches!(ended, Some(Ok(Ended::Done(rebuilt))) if rebuilt.pending == 0)
+    });
+    assert!(done, "a run still fails when there is no trouble left");
+}
+
+fn run(bucket: &MemoryBucket<'_>, chaos: &Chaos) -> Rebuilt {
+    match chaos.invoke(Etl::new(bucket).run(None, || false)) {
+        Some(Ok(Ended::Done(rebuilt))) => rebuilt,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// All of an archive at once, and nothing goes wrong.
+fn undisturbed(objects: &[(String, Bytes)]) -> BTreeMap<String, Bytes> {
+    let chaos = Chaos::calm();
+    let bucket = MemoryBucket::new(&chaos, Guard::Whole);
+    catalog(&bucket);
+    for (key, bytes) in objects {
+        bucket.insert(key.clone(), bytes.clone());
+    }
+    run(&bucket, &chaos);
+    published(&bucket)
+}
+
+/// Objects arrive between runs, of which some are killed, and two take place at once.
+fn disturbed(seed: u64, objects: &[(String, Bytes)], guard: Guard) -> BTreeMap<String, Bytes> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let chaos = Chaos::new(seed);
+    let bucket = MemoryBucket::new(&chaos, guard);
+    catalog(&bucket);
+    let etl = Etl::new(&bucket);
+    for (key, bytes) in objects {
+        let arrive = || bucket.insert(key.clone(), bytes.clone());
+        let run = |asked| etl.run(asked, || false);
+        match rng.random_range(0..4) {
+            0 => {
+                // It arrives when one run has begun, and another one begins.
+                let another = async {
+                    arrive();
+                    run(None).await
+                };
+                drop(chaos.invoke(async { futures::join!(run(None), another) }));
+            }
+            1 => {
+                arrive();
+                drop(chaos.invoke(run(Some(FIRST_DAY..=FIRST_DAY + 1))));
+            }
+            2 => {
+                arrive();
+                drop(chaos.invoke(run(None)));
+            }
+            _ => arrive(),
+        }
+    }
+    settle(&bucket, &chaos);
+    chaos.settle();
+    settle(&bucket, &chaos);
+    published(&bucket)
+}
+
+#[test]
+fn whatever_is_killed_or_run_twice_ends_in_the_same_bytes() {
+    for seed in 0..histories() / 5 {
+        let objects = archive(seed);
+        let (found, expected) = (disturbed(seed, &objects, Guard::Whole), undisturbed(&objects));
+        let keys = |objects: &BTreeMap<String, Bytes>| objects.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(&found), keys(&expected), "seed {seed}");
+        for (key, bytes) in &found {
+            assert!(*bytes == expected[key], "seed {seed}: {key} differs");
+        }
+    }
+}
+
+/// A bucket on which the first put of an object hangs until its run is long dead.
+struct Hanging<'a> {
+    bucket: &'a MemoryBucket<'a>,
+    key: &'a str,
+    put: Mutex<Option<(Bytes, Option<String>)>>,
+}
+
+impl Objects for Hanging<'_> {
+    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        self.bucket.list(prefix).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<(Bytes, String)>, StoreError> {
+        self.bucket.get(key).await
+    }
+
+    async fn put(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        replaces: Option<&str>,
+    ) -> Result<Option<String>, StoreError> {
+        if key != self.key {
+            return self.bucket.put(key, bytes, replaces).await;
+        }
+        *self.put.lock().unwrap() = Some((bytes, replaces.map(str::to_owned)));
+        Err(StoreError::new("PutObject", key, "no answer"))
+    }
+}
+
+/// A run dies while it puts an object; an order arrives, and another run; then the put lands. What is there before, and after.
+fn with_a_late_put(key: &str, guard: Guard) -> [Option<Bytes>; 2] {
+    let chaos = Chaos::calm();
+    let bucket = MemoryBucket::new(&chaos, guard);
+    let sold = |user_id| testkit::example(user_id, MS_PER_DAY);
+    let arrive = |number, user_id| {
+        let (key, bytes) = object(number, &[sold(user_id)]);
+        bucket.insert(key, bytes);
+    };
+    arrive(0, 1);
+    run(&bucket, &chaos);
+    arrive(1, 2);
+    let hanging = Hanging {
+        bucket: &bucket,
+        key,
+        put: Mutex::default(),
+    };
+    let died = chaos.invoke(Etl::new(&hanging).run(None, || false));
+    assert!(matches!(died, Some(Err(_))), "{died:?}");
+    arrive(2, 3);
+    run(&bucket, &chaos);
+    let before = bucket.objects().remove(key);
+    let (bytes, replaces) = hanging.put.into_inner().unwrap().expect("a put that hangs");
+    drop(chaos.invoke(bucket.put(key, bytes, replaces.as_deref())));
+    [before, bucket.objects().remove(key)]
+}
+
+#[test]
+fn a_late_put_of_a_dead_run_changes_nothing() {
+    for key in [
+        "warehouse/fact_sales/dt=1970-01-02/fact_sales.parquet",
+        "warehouse/dim_user/dim_user.parquet",
+        "state/batch",
+    ] {
+        let [before, after] = with_a_late_put(key, Guard::Whole);
+        assert!(before.is_some() && before == after, "{key}");
+        let [before, after] = with_a_late_put(key, Guard::NoConditionalMark);
+        assert_ne!(
+            before, after,
+            "{key}: the test does not notice that the guard is gone"
+        );
+    }
+}
+
+/// Rows, and Σ net + shipping + tax, by key of the file.
+fn paid(objects: &BTreeMap<String, Bytes>) -> BTreeMap<String, (usize, i64)> {
+    let facts = objects.iter().filter(|(key, _)| key.contains("fact_sales"));
+    facts
+        .map(|(key, bytes)| {
+            let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).unwrap();
+            let (mut rows, mut paid_minor) = (0, 0);
+            for batch in reader.build().unwrap() {
+                let batch = batch.unwrap();
+                rows += batch.num_rows();
+                for name in ["net_minor", "shipping_minor", "tax_minor"] {
+                    let column = batch.column_by_name(name).unwrap();
+                    let column: &Int64Array = column.as_any().downcast_ref().unwrap();
+                    paid_minor += column.values().iter().sum::<i64>();
+                }
+            }
+            (key.clone(), (rows, paid_minor))
+        })
+        .collect()
+}
+
+#[test]
+fn a_late_event_rebuilds_the_days_that_it_touches_and_no_other() {
+    let chaos = Chaos::calm();
+    let bucket = MemoryBucket::new(&chaos, Guard::Whole);
+    let at = |day: i32| i64::from(day) * MS_PER_DAY + 1;
+    let event = |user_id: u64, day: i32| testkit::example(user_id, at(day));
+    let (key, bytes) = object(0, &[event(1, 10), event(2, 11), event(3, 12)]);
+    bucket.insert(key, bytes);
+    assert_eq!(run(&bucket, &chaos).days, [10, 11, 12]);
+    let before = published(&bucket);
+    let (key, bytes) = object(1, &[event(4, 11), event(1, 10)]);
+    bucket.insert(key, bytes);
+    let rebuilt = run(&bucket, &chaos);
+    // Day 10 only got a copy of what it had.
+    assert_eq!((rebuilt.objects, rebuilt.days), (1, vec![10, 11]));
+    let after = published(&bucket);
+    let changed: BTreeSet<&str> = after
+        .iter()
+        .filter(|(key, bytes)| before.get(*key) != Some(bytes) && key.contains("fact_sales"))
+        .map(|(key, _)| key.as_str())
+        .collect();
+    assert_eq!(
+        changed,
+        BTreeSet::from(["warehouse/fact_sales/dt=1970-01-12/fact_sales.parquet"])
+    );
+    let sums: Vec<_> = paid(&after).into_values().collect();
+    let one = testkit::example(1, 0).sale().unwrap().total_minor;
+    assert_eq!(sums, [(1, one), (2, 2 * one), (1, one)]);
+    assert_eq!(run(&bucket, &chaos), Rebuilt::default());
+}
+
+#[test]
+fn a_run_that_is_out_of_time_leaves_the_rest_to_the_next() {
+    let objects = archive(1);
+    let chaos = Chaos::calm();
+    let bucket = MemoryBucket::new(&chaos, Guard::Whole);
+    catalog(&bucket);
+    for (key, bytes) in &objects {
+        bucket.insert(key.clone(), bytes.clone());
+    }
+    let steps = std::cell::Cell::new(0);
+    let mut runs = 0;
+    loop {
+        steps.set(0);
+        let is_time_up = || {
+            steps.set(steps.get() + 1);
+            steps.get() > 1
+        };
+        let ended = chaos.invoke(Etl::new(&bucket).run(None, is_time_up));
+        let Some(Ok(Ended::Done(rebuilt))) = ended else {
+            panic!("{ended:?}")
+        };
+        runs += 1;
+        if rebuilt.pending == 0 && rebuilt.objects == 0 {
+            break;
+        }
+    }
+    assert!(runs > 3);
+    assert_eq!(published(&bucket), undisturbed(&objects));
+}
+
+#[test]
+fn an_object_that_is_no_parquet_is_named() {
+    let chaos = Chaos::calm();
+    let bucket = MemoryBucket::new(&chaos, Guard::Whole);
+    bucket.insert(
+        "events/transactions/dt=2026-11-22/hour=00/x.parquet",
+        "no Parquet",
+    );
+    let error = chaos
+        .invoke(Etl::new(&bucket).run(None, || false))
+        .unwrap()
+        .unwrap_err();
+    assert!(error.to_string().contains("hour=00/x.parquet"), "{error}");
+}
