@@ -4,6 +4,7 @@ use events::{Stream, Timestamp};
 
 use crate::CatalogTable;
 use crate::star::StarTable;
+use crate::tables::AnalyticsTable;
 
 /// The folder of an archived table: `events/<table>/`.
 #[must_use]
@@ -54,7 +55,23 @@ pub fn catalog_key(table: CatalogTable, part: u64) -> String {
 /// whole. `day` is any time of that day, `None` for a dimension.
 #[must_use]
 pub fn star_key(table: StarTable, day: Option<Timestamp>) -> String {
-    let table = table.as_str();
+    warehouse_key(table.as_str(), day)
+}
+
+/// The key of an analytical table: one object, or one for each snapshot of the customers, so that earlier ones stay. `snapshot`
+/// is any time of its day.
+#[must_use]
+pub fn analytics_key(table: AnalyticsTable, snapshot: Timestamp) -> String {
+    let day = match table {
+        AnalyticsTable::CustomerSegments
+        | AnalyticsTable::RfmCutPoints
+        | AnalyticsTable::SegmentMigration => Some(snapshot),
+        _ => None,
+    };
+    warehouse_key(table.as_str(), day)
+}
+
+fn warehouse_key(table: &str, day: Option<Timestamp>) -> String {
     match day {
         Some(day) => format!("warehouse/{table}/dt={}/{table}.parquet", day.date()),
         None => format!("warehouse/{table}/{table}.parquet"),

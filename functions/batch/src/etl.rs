@@ -23,9 +23,11 @@ use events::Stream;
 use warehouse::star::{DayFacts, StarError, StarTable, catalog_reader, event_days, transactions_reader};
 use warehouse::{CatalogTable, archive_prefix, catalog_prefix, star_key};
 
-use self::dimensions::{StoredDimensions, start_of, store_fixed};
+pub(crate) use self::dimensions::start_of;
+use self::dimensions::{StoredDimensions, store_fixed};
 use self::gate::Control;
-use self::progress::{Progress, Published};
+pub(crate) use self::progress::Progress;
+use self::progress::Published;
 use crate::FileProblem;
 
 /// So many days are made before the progress is saved again: what a killed run does twice, at most.

@@ -6,6 +6,7 @@
 //! Parquet bytes. What is computed is defined in [`analytics::retail`]; the queries of `infra/athena/batch` come to the
 //! same.
 
+pub mod analysis;
 mod buyers;
 mod catalog;
 mod columns;

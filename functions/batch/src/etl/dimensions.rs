@@ -86,6 +86,6 @@ pub(super) async fn store_fixed(bucket: &impl Objects, days: (i32, i32)) -> Resu
 }
 
 /// The time that a day since 1970-01-01 begins at.
-pub(super) fn start_of(day: i32) -> Option<Timestamp> {
+pub(crate) fn start_of(day: i32) -> Option<Timestamp> {
     Timestamp::from_ms(i64::from(day) * events::MS_PER_DAY)
 }

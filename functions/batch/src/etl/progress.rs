@@ -14,26 +14,26 @@ const ENCODING: u8 = 1;
 
 /// What is known of the archive and of the published days. Days are counted from 1970-01-01.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     /// The archive's objects, with the days on which their events happened.
-    pub(super) objects: BTreeMap<String, Vec<i32>>,
+    pub(crate) objects: BTreeMap<String, Vec<i32>>,
     /// The catalog's objects, with the versions that the dimensions have taken.
-    pub(super) catalog: BTreeMap<String, String>,
+    pub(crate) catalog: BTreeMap<String, String>,
     /// Days with events that their file doesn't have yet.
-    pub(super) pending: BTreeSet<i32>,
+    pub(crate) pending: BTreeSet<i32>,
     /// What the published days hold.
-    pub(super) days: BTreeMap<i32, Published>,
+    pub(crate) days: BTreeMap<i32, Published>,
 }
 
 /// A published day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Published {
+pub(crate) struct Published {
     /// Purchases and refunds.
-    pub(super) orders: u64,
+    pub(crate) orders: u64,
     /// Their lines.
-    pub(super) rows: u64,
+    pub(crate) rows: u64,
     /// What they come to, refunds negative: Σ net.
-    pub(super) net_minor: i128,
+    pub(crate) net_minor: i128,
 }
 
 impl From<&DayTotals> for Published {
@@ -48,7 +48,7 @@ impl From<&DayTotals> for Published {
 
 impl Progress {
     /// What the last run left, and which version of it; nothing before the first.
-    pub(super) async fn load(bucket: &impl Objects) -> Result<(Self, Option<String>), StoreError> {
+    pub(crate) async fn load(bucket: &impl Objects) -> Result<(Self, Option<String>), StoreError> {
         let Some((bytes, version)) = bucket.get(KEY).await? else {
             return Ok((Self::default(), None));
         };
@@ -66,7 +66,7 @@ impl Progress {
     }
 
     /// Replaces a version by this, and tells the new version; `None` if another run did so before.
-    pub(super) async fn save(
+    pub(crate) async fn save(
         &self,
         bucket: &impl Objects,
         replaces: Option<&str>,
