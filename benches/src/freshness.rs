@@ -10,10 +10,11 @@ use crate::loadgen::Loadgen;
 use crate::report::{Measurement, Report, Target};
 use crate::stack::Stack;
 
-/// Rates, with the names of their measurements, and how late 99 of 100 may be, in milliseconds.
-const RATES: [(u64, &str, f64); 2] = [
-    (500, "freshness_500", 2_500.0),
-    (5_000, "freshness_5000", 5_000.0),
+/// Rates, with the names of their measurements, and how late 99 of 100 may be, in milliseconds. The higher rate comes in
+/// aggregates: the emulator looks through every record that it holds at each put, and of 300,000 that is all it does.
+const RATES: [(u64, &str, &[&str], f64); 2] = [
+    (500, "freshness_500", &[], 2_500.0),
+    (5_000, "freshness_5000", &["--aggregate"], 5_000.0),
 ];
 const WARM_UP_S: u64 = 10;
 const MEASURED_S: u64 = 60;
@@ -24,12 +25,12 @@ const ONE_JOB: [&str; 1] = ["sales"];
 pub(crate) async fn run(repository: &Path, report: &mut Report) -> anyhow::Result<()> {
     let loadgen = Loadgen::build(repository).await?;
     build::functions(repository).await?;
-    for (rate, name, target_ms) in RATES {
+    for (rate, name, flags, target_ms) in RATES {
         eprintln!(
             "Sending {rate} events/s for {MEASURED_S} s to a stack with all jobs, and to one with sales alone ..."
         );
-        let value = p99_ms(repository, &loadgen, rate, &ALL_JOBS).await?;
-        let peer_value = p99_ms(repository, &loadgen, rate, &ONE_JOB).await?;
+        let value = p99_ms(repository, &loadgen, rate, flags, &ALL_JOBS).await?;
+        let peer_value = p99_ms(repository, &loadgen, rate, flags, &ONE_JOB).await?;
         report.add(&Measurement {
             name,
             value,
@@ -44,10 +45,16 @@ pub(crate) async fn run(repository: &Path, report: &mut Report) -> anyhow::Resul
 }
 
 /// On a stack of its own, so that no run finds what another has left.
-async fn p99_ms(repository: &Path, loadgen: &Loadgen, rate: u64, jobs: &[&str]) -> anyhow::Result<f64> {
+async fn p99_ms(
+    repository: &Path,
+    loadgen: &Loadgen,
+    rate: u64,
+    flags: &[&str],
+    jobs: &[&str],
+) -> anyhow::Result<f64> {
     let stack = Stack::up(repository, jobs).await?;
-    loadgen.freshness(&stack, rate, WARM_UP_S).await?;
-    let freshness = loadgen.freshness(&stack, rate, MEASURED_S).await?;
+    loadgen.freshness(&stack, rate, flags, WARM_UP_S).await?;
+    let freshness = loadgen.freshness(&stack, rate, flags, MEASURED_S).await?;
     stack.down().await?;
     eprintln!(
         "{} jobs at {rate} events/s: p50 {:.0} ms, p99 {:.0} ms, {} unseen; {:.0} events/s were sent",

@@ -115,10 +115,12 @@ impl Loadgen {
         &self,
         stack: &Stack,
         rate: u64,
+        flags: &[&str],
         seconds: u64,
     ) -> anyhow::Result<Freshness> {
         let mut command = self.reporting(&rate.to_string(), "kinesis");
         command
+            .args(flags)
             .args([
                 "--duration",
                 &format!("{seconds}s"),
