@@ -16,8 +16,8 @@ pub mod tables;
 pub use catalog::{CatalogProduct, CatalogTable, CatalogUser, encode_products, encode_users};
 pub use catalog_reader::{ReadError, read_initial_stock};
 pub use layout::{
-    analytics_key, archive_key, archive_prefix, catalog_key, catalog_prefix, quarantine_key, quarantine_prefix, star_key,
-    table_name,
+    analytics_key, archive_key, archive_prefix, catalog_key, catalog_prefix, quarantine_key,
+    quarantine_prefix, star_key, table_name,
 };
 pub use parquet_file::{EncodeError, EventFile, encode};
 pub use schema::{glue_columns, schema_of};
