@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_note_covers_its_own_minutes_for_one_minute() {
-        let at = |ms| Timestamp::from_ms(1_795_369_200_000 + ms).unwrap();
+        let at = |ms: i64| Timestamp::from_ms(1_795_369_200_000 + ms).unwrap();
         let minutes = |numbers: &[i64]| numbers.iter().copied().map(Minute::from_number).collect();
         let note = Note {
             last: Sequence::before_all(),
