@@ -337,12 +337,21 @@ fn changes(
             .collect()
     };
     let (before, mut after) = (groups(&before), groups(&all));
-    let gone = before
-        .iter()
-        .filter(|(key, _)| !after.contains_key(key))
-        .map(|(_, filed)| filed.clone())
+    // An invocation that began at the same mark and died may have told what is found up to any of the new purchases.
+    let on_the_way: Vec<_> = prefixes(&all, new)
+        .flat_map(|purchases| groups(&purchases))
         .collect();
-    after.retain(|key, (_, finding)| before.get(key).is_none_or(|(_, known)| known != finding));
+    let told = || {
+        before
+            .iter()
+            .chain(on_the_way.iter().map(|(key, filed)| (key, filed)))
+    };
+    let gone: BTreeMap<_, _> = told().filter(|(key, _)| !after.contains_key(key)).collect();
+    let gone = gone.into_values().cloned().collect();
+    after.retain(|key, (_, finding)| {
+        let is_new = !before.contains_key(key);
+        is_new || told().any(|(told, (_, known))| told == key && known != finding)
+    });
     let single = by_user(new).into_values().flatten();
     let single = single
         .filter_map(|purchase| judge(purchase, baselines, settings))
@@ -351,4 +360,24 @@ fn changes(
         found: after.into_values().chain(single).collect(),
         gone,
     }
+}
+
+/// What is known of each shopper with several new purchases after each of them but the last, in the order of their arrival.
+fn prefixes<'a>(
+    all: &'a [PurchaseFact],
+    new: &'a [PurchaseFact],
+) -> impl Iterator<Item = Vec<PurchaseFact>> + 'a {
+    let mut by_user: BTreeMap<u64, Vec<&PurchaseFact>> = BTreeMap::new();
+    for purchase in new {
+        by_user.entry(purchase.user_id).or_default().push(purchase);
+    }
+    by_user.into_iter().flat_map(move |(user_id, new)| {
+        (1..new.len()).map(move |known| {
+            let still_to_come: BTreeSet<_> = new[known..].iter().map(|purchase| purchase.event_id).collect();
+            all.iter()
+                .filter(|purchase| purchase.user_id == user_id && !still_to_come.contains(&purchase.event_id))
+                .copied()
+                .collect()
+        })
+    })
 }
