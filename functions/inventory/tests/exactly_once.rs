@@ -49,7 +49,7 @@ struct Told {
 }
 
 fn told(stock: &Stock, open_alerts: BTreeSet<String>) -> Told {
-    let settings = analytics::inventory::Settings::default();
+    let settings = settings();
     let moved = stock.products(&settings);
     let moved = moved.map(|of| {
         let (sold, returned) = (of.sold, of.returned);
@@ -58,6 +58,14 @@ fn told(stock: &Stock, open_alerts: BTreeSet<String>) -> Told {
     Told {
         moved: moved.collect(),
         open_alerts,
+    }
+}
+
+/// Demand fades before a history's end: what is low by demand stays so for a while after, and would tell the way there.
+fn settings() -> analytics::inventory::Settings {
+    analytics::inventory::Settings {
+        velocity_half_life_minutes: 30.0,
+        ..analytics::inventory::Settings::default()
     }
 }
 
@@ -70,7 +78,7 @@ fn expected(stream: &SimStream, end: Timestamp) -> Told {
         .into_iter()
         .filter_map(InventoryFact::of)
         .collect();
-    let advanced = stock.advance(&facts, end, &analytics::inventory::Settings::default());
+    let advanced = stock.advance(&facts, end, &settings());
     let raised = advanced
         .signals
         .iter()
@@ -88,7 +96,7 @@ fn history(seed: u64, guard: Guard, times: u64) -> (Told, Told) {
     let end = last.expect("a history has records").plus_ms(MS_PER_DAY);
     let start = || {
         let settings = Settings {
-            inventory: analytics::inventory::Settings::default(),
+            inventory: settings(),
             policy: Policy::default(),
             transactions: Stream::Transactions.to_string(),
             pages_kept_days: 365,
