@@ -7,7 +7,7 @@ use events::Minute;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::store::{MAX_CONFLICTS, TooManyConflicts};
-use crate::{Saved, StoreError};
+use crate::{Saved, Sequence, StoreError};
 
 /// Alerts that are changed at the same time.
 const CONCURRENT_ALERTS: usize = 8;
@@ -39,42 +39,37 @@ impl<A: AlertStore> AlertStore for &A {
     }
 }
 
+/// What a shard's records show up to a place: a finding, or that there is none of its id any more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// The finding.
+    pub finding: Sighting,
+    /// Whether the records show it.
+    pub holds: bool,
+    /// Up to which record.
+    pub as_of: Sequence,
+}
+
 /// Where findings are kept, each under the minute that it was seen in.
 pub trait FindingsStore: Sync {
-    /// Stores what was found; told again, it takes its own place.
-    fn put_finding(
+    /// Stores a verdict, unless there is one as of a later record: one that a dead invocation was about to store lands late.
+    /// So what does not hold any more is kept as such, not removed.
+    fn put_verdict(
         &self,
         family: &str,
         minute: Minute,
-        finding: Sighting,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Removes what a minute's purchases no longer show.
-    fn remove_finding(
-        &self,
-        family: &str,
-        minute: Minute,
-        finding: &Sighting,
+        verdict: Verdict,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 impl<S: FindingsStore> FindingsStore for &S {
-    fn put_finding(
+    fn put_verdict(
         &self,
         family: &str,
         minute: Minute,
-        finding: Sighting,
+        verdict: Verdict,
     ) -> impl Future<Output = Result<(), StoreError>> + Send {
-        (**self).put_finding(family, minute, finding)
-    }
-
-    fn remove_finding(
-        &self,
-        family: &str,
-        minute: Minute,
-        finding: &Sighting,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send {
-        (**self).remove_finding(family, minute, finding)
+        (**self).put_verdict(family, minute, verdict)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use analytics::Partial;
 use analytics::alerts::{Alert, Sighting};
-use aws::alerts::{AlertStore, FindingsStore};
+use aws::alerts::{AlertStore, FindingsStore, Verdict};
 use aws::journal::{Journal, Note};
 use aws::marks::Marks;
 use aws::objects::{Created, Object, ObjectLog};
@@ -47,7 +47,7 @@ pub struct MemoryPartials<'a, P> {
     pages: Arc<Mutex<Pages<P>>>,
     notes: Arc<Mutex<Notes>>,
     figures: Arc<Mutex<Figures>>,
-    findings: Arc<Mutex<BTreeMap<(Minute, String), Sighting>>>,
+    verdicts: Arc<Mutex<BTreeMap<(Minute, String), Verdict>>>,
 }
 
 impl<'a, P: Partial> MemoryPartials<'a, P> {
@@ -60,7 +60,7 @@ impl<'a, P: Partial> MemoryPartials<'a, P> {
             pages: Arc::default(),
             notes: Arc::default(),
             figures: Arc::default(),
-            findings: Arc::default(),
+            verdicts: Arc::default(),
         }
     }
 
@@ -184,29 +184,32 @@ impl<P: Partial> FiguresStore for MemoryPartials<'_, P> {
 }
 
 impl<P: Partial> MemoryPartials<'_, P> {
-    /// All findings, by minute, rule and id.
+    /// All findings that hold, by minute, rule and id.
     #[must_use]
     pub fn findings(&self) -> BTreeMap<(Minute, String), Sighting> {
-        locked(&self.findings).clone()
+        let verdicts = locked(&self.verdicts);
+        let holding = verdicts.iter().filter(|(_, verdict)| verdict.holds);
+        holding
+            .map(|(key, verdict)| (key.clone(), verdict.finding.clone()))
+            .collect()
     }
-}
-
-fn finding_key(minute: Minute, finding: &Sighting) -> (Minute, String) {
-    (minute, format!("{}#{}", finding.alert_type, finding.id))
 }
 
 impl<P: Partial> FindingsStore for MemoryPartials<'_, P> {
-    async fn put_finding(&self, _: &str, minute: Minute, finding: Sighting) -> Result<(), StoreError> {
-        let (findings, key) = (self.findings.clone(), finding_key(minute, &finding));
+    async fn put_verdict(&self, _: &str, minute: Minute, verdict: Verdict) -> Result<(), StoreError> {
+        let (verdicts, guard) = (self.verdicts.clone(), self.guard);
+        let key = (
+            minute,
+            format!("{}#{}", verdict.finding.alert_type, verdict.finding.id),
+        );
         self.chaos
-            .call(move || drop(locked(&findings).insert(key, finding)))
-            .await
-    }
-
-    async fn remove_finding(&self, _: &str, minute: Minute, finding: &Sighting) -> Result<(), StoreError> {
-        let (findings, key) = (self.findings.clone(), finding_key(minute, finding));
-        self.chaos
-            .call(move || drop(locked(&findings).remove(&key)))
+            .call(move || {
+                let mut verdicts = locked(&verdicts);
+                let is_later = |stored: &Verdict| stored.as_of > verdict.as_of;
+                if guard == Guard::NoConditionalMark || !verdicts.get(&key).is_some_and(is_later) {
+                    verdicts.insert(key, verdict);
+                }
+            })
             .await
     }
 }

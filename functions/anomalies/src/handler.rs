@@ -11,7 +11,7 @@ use analytics::alerts::{AlertType, Policy, Sighting, Signal};
 use analytics::anomalies::{
     self, AnomaliesPartial, Baselines, Finding, PurchaseFact, by_user, detect, judge,
 };
-use aws::alerts::{AlertStore, FindingsStore, tell};
+use aws::alerts::{AlertStore, FindingsStore, Verdict, tell};
 use aws::batch::{self, ShardBatch};
 use aws::job::{Folded, StreamJob, window};
 use aws::journal::Journal;
@@ -21,7 +21,7 @@ use aws::sweep::{self, CheckpointStore, Swept, Timing, sweep};
 use aws::telemetry::Counts;
 use aws::{InvocationError, Lineage, Saved, Sequence, StoreError};
 use aws_lambda_events::event::kinesis::KinesisEvent;
-use events::{MS_PER_MINUTE, Minute, Stream, Timestamp};
+use events::{MS_PER_MINUTE, Minute, Stream, Timestamp, Uuid};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::history::History;
@@ -135,7 +135,7 @@ where
             history.add(&all.iter().map(|(_, purchase)| *purchase).collect::<Vec<_>>());
             let baselines = self.baselines(now).await?;
             let changes = changes(&history, &new, &baselines, &self.settings.detectors);
-            self.tell(&changes).await?;
+            self.tell(&changes, folded.last).await?;
             if self.marks.advance(&log, mark.as_ref(), &folded.last).await? == Saved::Written {
                 for (_, finding) in &changes.found {
                     counts.add("Rule", &finding.rule, "Findings", 1);
@@ -183,18 +183,22 @@ where
         Ok(())
     }
 
-    async fn tell(&self, changes: &Changes) -> Result<(), StoreError> {
-        let store = self.job.store();
-        for (minute, finding) in &changes.gone {
-            store
-                .remove_finding(FAMILY, *minute, &finding.clone().into())
-                .await?;
-        }
+    /// Tells what changed with the records up to one.
+    async fn tell(&self, changes: &Changes, as_of: Sequence) -> Result<(), StoreError> {
         let mut signals = Vec::new();
-        for (minute, finding) in &changes.found {
-            let sighting = Sighting::from(finding.clone());
-            store.put_finding(FAMILY, *minute, sighting.clone()).await?;
-            signals.push(Signal::Raise(sighting));
+        let gone = changes.gone.iter().map(|filed| (filed, false));
+        let found = changes.found.iter().map(|filed| (filed, true));
+        for ((minute, finding), holds) in gone.chain(found) {
+            let finding = Sighting::from(finding.clone());
+            if holds {
+                signals.push(Signal::Raise(finding.clone()));
+            }
+            let verdict = Verdict {
+                finding,
+                holds,
+                as_of,
+            };
+            self.job.store().put_verdict(FAMILY, *minute, verdict).await?;
         }
         tell(&self.alerts, &signals, &self.settings.policy)
             .await
@@ -238,11 +242,14 @@ where
                 if let Signal::Raise(sighting) = signal
                     && sighting.alert_type == AlertType::UnusualValue
                 {
+                    let verdict = Verdict {
+                        finding: sighting.clone(),
+                        holds: true,
+                        // It is of minutes, not of records.
+                        as_of: Sequence::before_all(),
+                    };
                     let minute = sighting.seen_at.minute();
-                    self.job
-                        .store()
-                        .put_finding(FAMILY, minute, sighting.clone())
-                        .await?;
+                    self.job.store().put_verdict(FAMILY, minute, verdict).await?;
                 }
             }
             tell(&self.alerts, signals, &self.settings.policy).await.map(drop)
@@ -338,7 +345,7 @@ fn changes(
     };
     let (before, mut after) = (groups(&before), groups(&all));
     // An invocation that began at the same mark and died may have told what is found up to any of the new purchases.
-    let on_the_way: Vec<_> = prefixes(&all, new)
+    let on_the_way: Vec<_> = known_on_the_way(&all, new)
         .flat_map(|purchases| groups(&purchases))
         .collect();
     let told = || {
@@ -362,22 +369,45 @@ fn changes(
     }
 }
 
-/// What is known of each shopper with several new purchases after each of them but the last, in the order of their arrival.
-fn prefixes<'a>(
+/// What may have been known of each shopper with several new purchases, when an invocation that died told of them: some of
+/// those, as it may have had fewer, and as a copy of one may be here of which the first was known long before.
+fn known_on_the_way<'a>(
     all: &'a [PurchaseFact],
     new: &'a [PurchaseFact],
 ) -> impl Iterator<Item = Vec<PurchaseFact>> + 'a {
-    let mut by_user: BTreeMap<u64, Vec<&PurchaseFact>> = BTreeMap::new();
+    let mut new_of: BTreeMap<u64, Vec<Uuid>> = BTreeMap::new();
     for purchase in new {
-        by_user.entry(purchase.user_id).or_default().push(purchase);
+        let ids = new_of.entry(purchase.user_id).or_default();
+        if !ids.contains(&purchase.event_id) {
+            ids.push(purchase.event_id);
+        }
     }
-    by_user.into_iter().flat_map(move |(user_id, new)| {
-        (1..new.len()).map(move |known| {
-            let still_to_come: BTreeSet<_> = new[known..].iter().map(|purchase| purchase.event_id).collect();
-            all.iter()
-                .filter(|purchase| purchase.user_id == user_id && !still_to_come.contains(&purchase.event_id))
+    new_of.into_iter().flat_map(move |(user_id, ids)| {
+        let known = some_of(ids.len());
+        known.map(move |known| {
+            let is_known = |id: &Uuid| ids.iter().position(|new| new == id).is_none_or(|n| known[n]);
+            let of_user = all.iter().filter(|purchase| purchase.user_id == user_id);
+            of_user
+                .filter(|purchase| is_known(&purchase.event_id))
                 .copied()
                 .collect()
         })
+    })
+}
+
+/// Which of `n` in their order are known: any of a few; of more, the first ones only, as they are too many to try out.
+fn some_of(n: usize) -> impl Iterator<Item = Vec<bool>> {
+    const FEW: usize = 6;
+    let sets = if n <= FEW { 1 << n } else { n };
+    (1..sets).map(move |set| {
+        (0..n)
+            .map(|place| {
+                if n <= FEW {
+                    set >> place & 1 == 1
+                } else {
+                    place < set
+                }
+            })
+            .collect()
     })
 }

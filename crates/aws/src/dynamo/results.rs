@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::metrics::MetricsTable;
 use super::{BoxError, put_on_condition};
-use crate::alerts::FindingsStore;
+use crate::alerts::{FindingsStore, Verdict};
 use crate::sweep::FiguresStore;
 use crate::telemetry::now_ms;
-use crate::{Saved, StoreError};
+use crate::{Saved, Sequence, StoreError};
 
 /// A minute's figures as an item: `window` is `carts-figures#2026-11-22`, `writer` the minute.
 #[derive(Serialize, Deserialize)]
@@ -32,6 +32,8 @@ struct FindingItem {
     window: String,
     writer: String,
     finding: Sighting,
+    holds: bool,
+    as_of: Sequence,
     expires_at: i64,
 }
 
@@ -79,7 +81,8 @@ impl MetricsTable {
             let item: Result<FindingItem, BoxError> = item
                 .map_err(BoxError::from)
                 .and_then(|item| Ok(serde_dynamo::from_item(item)?));
-            found.push(item.map_err(|error| self.query_failed(&window, error))?.finding);
+            let item = item.map_err(|error| self.query_failed(&window, error))?;
+            found.extend(item.holds.then_some(item.finding));
         }
         Ok(found)
     }
@@ -121,7 +124,12 @@ impl FiguresStore for MetricsTable {
 }
 
 impl FindingsStore for MetricsTable {
-    async fn put_finding(&self, family: &str, minute: Minute, finding: Sighting) -> Result<(), StoreError> {
+    async fn put_verdict(&self, family: &str, minute: Minute, verdict: Verdict) -> Result<(), StoreError> {
+        let Verdict {
+            finding,
+            holds,
+            as_of,
+        } = verdict;
         let window = findings(family, minute);
         let item = FindingItem {
             window: window.clone(),
@@ -130,6 +138,8 @@ impl FindingsStore for MetricsTable {
                 evidence: finding.evidence.bounded(),
                 ..finding
             },
+            holds,
+            as_of,
             expires_at: self.expires_at(),
         };
         let item = serde_dynamo::to_item(item)
@@ -138,24 +148,11 @@ impl FindingsStore for MetricsTable {
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(item));
-        let done = put.send().await;
-        done.map(drop)
-            .map_err(|error| StoreError::new("PutItem", window, error))
-    }
-
-    async fn remove_finding(
-        &self,
-        family: &str,
-        minute: Minute,
-        finding: &Sighting,
-    ) -> Result<(), StoreError> {
-        let window = findings(family, minute);
-        let delete = self.client.delete_item().table_name(&self.table);
-        let delete = delete.key("window", AttributeValue::S(window.clone()));
-        let id = format!("{}#{}", finding.alert_type, finding.id);
-        let done = delete.key("writer", AttributeValue::S(id)).send().await;
-        done.map(drop)
-            .map_err(|error| StoreError::new("DeleteItem", window, error))
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(as_of) OR as_of <= :as_of")
+            .expression_attribute_values(":as_of", AttributeValue::S(as_of.to_string()));
+        match put_on_condition(put, window).await? {
+            Saved::Written | Saved::Conflict => Ok(()),
+        }
     }
 }
