@@ -3,23 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Date32Array, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
+    ArrayRef, Date32Array, Float64Array, Int64Array, ListBuilder, StringArray, StringBuilder,
 };
 use arrow::datatypes::{DataType, Schema};
-use arrow::error::ArrowError;
 use events::{Country, Device, MS_PER_DAY, Timestamp};
-use parquet::arrow::ArrowWriter;
-use parquet::file::properties::WriterProperties;
 
-use crate::EncodeError;
 use crate::columns::id;
-use crate::parquet_file::compression;
 use crate::schema::{list_item, required};
-
-/// Rows that become columns at a time.
-const BATCH_ROWS: usize = 8_192;
-/// Rows whose encoded columns are held until they go into the file together.
-const ROW_GROUP_ROWS: usize = 131_072;
+use crate::{EncodeError, table_file};
 
 /// A table of the catalog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,35 +136,17 @@ pub fn encode_users<'a>(rows: impl Iterator<Item = CatalogUser<'a>>) -> Result<V
     })
 }
 
-/// Holds a batch of rows and an encoded row group at a time, however many rows there are.
+/// A catalog without rows is none.
 fn encode<T>(
     table: CatalogTable,
-    mut rows: impl Iterator<Item = T>,
+    rows: impl Iterator<Item = T>,
     columns: impl Fn(&[T]) -> Vec<ArrayRef>,
 ) -> Result<Vec<u8>, EncodeError> {
-    let schema = Arc::new(table.schema());
-    let properties = WriterProperties::builder()
-        .set_compression(compression()?)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties))?;
-    let mut batch = Vec::with_capacity(BATCH_ROWS);
-    let mut count = 0;
-    loop {
-        batch.clear();
-        batch.extend(rows.by_ref().take(BATCH_ROWS));
-        count += batch.len();
-        if batch.is_empty() {
-            break;
-        }
-        let columns: Result<RecordBatch, ArrowError> =
-            RecordBatch::try_new(Arc::clone(&schema), columns(&batch));
-        writer.write(&columns?)?;
-    }
-    if count == 0 {
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() {
         return Err(EncodeError::NoRows);
     }
-    Ok(writer.into_inner()?)
+    table_file::encode(table.schema(), rows, columns)
 }
 
 fn numbers<T>(rows: &[T], of: impl Fn(&T) -> i64) -> ArrayRef {

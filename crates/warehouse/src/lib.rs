@@ -9,12 +9,14 @@ mod catalog_reader;
 mod columns;
 mod layout;
 mod parquet_file;
+pub mod read;
 mod schema;
 pub mod star;
+mod table_file;
 pub mod tables;
 
 pub use catalog::{CatalogProduct, CatalogTable, CatalogUser, encode_products, encode_users};
-pub use catalog_reader::{ReadError, read_initial_stock};
+pub use catalog_reader::read_initial_stock;
 pub use layout::{
     analytics_key, archive_key, archive_prefix, catalog_key, catalog_prefix, quarantine_key,
     quarantine_prefix, star_key, table_name,

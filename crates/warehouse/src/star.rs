@@ -28,7 +28,6 @@ mod allocation;
 mod calendar;
 mod dimensions;
 mod facts;
-mod file;
 mod fixed;
 mod input;
 mod members;
@@ -44,32 +43,18 @@ pub use input::{catalog_reader, transactions_reader};
 pub use orders::{FACT_COLUMNS, event_days};
 pub use tables::StarTable;
 
-use arrow::error::ArrowError;
-use parquet::errors::ParquetError;
+use crate::EncodeError;
+use crate::read::ReadError;
 
 /// A table of the star schema cannot be made of what was given.
 #[derive(Debug, thiserror::Error)]
 pub enum StarError {
-    /// A file cannot be read or written as Parquet.
-    #[error("Parquet: {0}")]
-    Parquet(#[from] ParquetError),
-    /// Columns do not fit together.
-    #[error("Arrow: {0}")]
-    Arrow(#[from] ArrowError),
-    /// A column is not there, or of another type.
-    #[error("there is no column `{0}` of the type that it should have")]
-    Column(&'static str),
-    /// A column has nulls where none may be.
-    #[error("column `{0}` has nulls")]
-    Null(&'static str),
-    /// A value is none that the contract allows.
-    #[error("column `{column}` cannot hold `{found}`")]
-    Value {
-        /// The column.
-        column: &'static str,
-        /// What it holds.
-        found: String,
-    },
+    /// What is read is not what it should be.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A table cannot be written.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
     /// A fact names a member that its dimension doesn't have.
     #[error("`{found}` has no `{column}`")]
     NoKey {
@@ -88,9 +73,9 @@ pub enum StarError {
 
 impl StarError {
     fn value(column: &'static str, found: &(impl ToString + ?Sized)) -> Self {
-        Self::Value {
+        Self::Read(ReadError::Value {
             column,
             found: found.to_string(),
-        }
+        })
     }
 }

@@ -21,7 +21,6 @@
 //! before there is enough to test it on.
 
 mod customers;
-mod file;
 mod products;
 mod regions;
 mod sums;

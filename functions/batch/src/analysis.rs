@@ -18,10 +18,10 @@ use warehouse::star::StarTable;
 use warehouse::tables::AnalyticsTable;
 use warehouse::{analytics_key, archive_prefix, star_key};
 
-use crate::columns::{optional, required, rows};
 use crate::etl::{Progress, start_of};
 use crate::tables::{self, TableError};
 use crate::{Catalog, FactFile, FileError, FileProblem, SalesFacts, Snapshot, read_sales};
+use warehouse::read::{optional, required, rows};
 
 /// Files that are fetched ahead of the threads that read them.
 const FILES_AHEAD: usize = 2;

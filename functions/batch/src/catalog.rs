@@ -5,8 +5,8 @@ use arrow::array::{Array, Int64Array, StringArray};
 use foldhash::HashMap;
 use parquet::file::reader::ChunkReader;
 
-use crate::columns::{optional, required, rows};
 use crate::{FileError, FileProblem};
+use warehouse::read::{optional, required, rows};
 
 /// Category and cost by product, of those that the catalog knows.
 #[derive(Clone, Debug, Default)]

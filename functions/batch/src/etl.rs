@@ -19,8 +19,11 @@ use std::ops::RangeInclusive;
 
 use aws::StoreError;
 use aws::bucket::Objects;
+use bytes::Bytes;
 use events::Stream;
-use warehouse::star::{DayFacts, StarError, StarTable, catalog_reader, event_days, transactions_reader};
+use warehouse::star::{
+    DayFacts, Dimensions, StarError, StarTable, catalog_reader, event_days, transactions_reader,
+};
 use warehouse::{CatalogTable, archive_prefix, catalog_prefix, star_key};
 
 pub(crate) use self::dimensions::start_of;
@@ -183,14 +186,8 @@ impl<B: Objects> Etl<B> {
             let Some((bytes, _)) = self.bucket.get(&part.key).await? else {
                 continue;
             };
-            let named = |error| EtlError::star(part.key.as_str(), error);
-            for batch in catalog_reader(table, bytes).map_err(named)? {
-                let batch = batch.map_err(named)?;
-                match table {
-                    CatalogTable::Products => dimensions.all.take_products(&batch).map_err(named)?,
-                    CatalogTable::Users => dimensions.all.users.take_catalog(&batch).map_err(named)?,
-                }
-            }
+            let taken = take_part(&mut dimensions.all, table, bytes);
+            taken.map_err(|problem| EtlError::object(part.key, problem))?;
         }
         progress.catalog = versions;
         Ok(true)
@@ -224,13 +221,8 @@ impl<B: Objects> Etl<B> {
             let Some((bytes, _)) = self.bucket.get(&object.key).await? else {
                 continue;
             };
-            let named = |error| EtlError::star(object.key.as_str(), error);
-            let mut days = BTreeSet::new();
-            for batch in transactions_reader(bytes).map_err(named)? {
-                let batch = batch.map_err(named)?;
-                days.extend(event_days(&batch).map_err(named)?);
-                dimensions.all.infer(&batch).map_err(named)?;
-            }
+            let days = look_at(&mut dimensions.all, bytes)
+                .map_err(|problem| EtlError::object(object.key.as_str(), problem))?;
             pending.extend(days.iter().copied());
             objects.insert(object.key.clone(), days.into_iter().collect());
             new += 1;
@@ -263,13 +255,8 @@ impl<B: Objects> Etl<B> {
         for (source, _) in sources {
             let gone = || StoreError::new("GetObject", source.as_str(), "it was there when the run began");
             let (bytes, _) = self.bucket.get(source).await?.ok_or_else(gone)?;
-            let named = |error| EtlError::star(source.as_str(), error);
-            for batch in transactions_reader(bytes.clone()).map_err(named)? {
-                facts.add(&batch.map_err(named)?).map_err(named)?;
-            }
-            control
-                .add(bytes)
-                .map_err(|problem| EtlError::object(source.as_str(), problem))?;
+            let added = add_source(&mut facts, &mut control, bytes);
+            added.map_err(|problem| EtlError::object(source.as_str(), problem))?;
         }
         let named = |error| EtlError::star(key.as_str(), error);
         let file = facts.finish().map_err(named)?;
@@ -289,6 +276,40 @@ impl<B: Objects> Etl<B> {
             None => Ok(Day::Forestalled),
         }
     }
+}
+
+/// A part of the catalog.
+fn take_part(dimensions: &mut Dimensions, table: CatalogTable, part: Bytes) -> Result<(), FileProblem> {
+    for batch in catalog_reader(table, part)? {
+        match table {
+            CatalogTable::Products => dimensions.take_products(&batch?)?,
+            CatalogTable::Users => dimensions.users.take_catalog(&batch?)?,
+        }
+    }
+    Ok(())
+}
+
+/// The days of an archive object; takes its members.
+fn look_at(dimensions: &mut Dimensions, object: Bytes) -> Result<BTreeSet<i32>, FileProblem> {
+    let mut days = BTreeSet::new();
+    for batch in transactions_reader(object)? {
+        let batch = batch?;
+        days.extend(event_days(&batch)?);
+        dimensions.infer(&batch)?;
+    }
+    Ok(days)
+}
+
+/// An archive object of a day.
+fn add_source(
+    facts: &mut DayFacts<'_, Dimensions>,
+    control: &mut Control,
+    source: Bytes,
+) -> Result<(), FileProblem> {
+    for batch in transactions_reader(source.clone())? {
+        facts.add(&batch?)?;
+    }
+    control.add(source)
 }
 
 /// What became of a day.

@@ -15,10 +15,10 @@ use parquet::file::reader::ChunkReader;
 use warehouse::star::CalendarDay;
 
 use crate::buyers::{Buyers, MonthlyBuyers};
-use crate::columns::{required, rows};
 use crate::orders::{CustomerRows, LatestCountry, OrderProducts};
 use crate::parallel::{self, lock};
 use crate::{FileError, FileProblem};
+use warehouse::read::{required, rows};
 
 /// What RFM needs to know.
 const CUSTOMER_COLUMNS: &[&str] = &["line_number", "user_id", "net_minor", "is_refund"];

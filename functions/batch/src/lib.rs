@@ -9,7 +9,6 @@
 pub mod analysis;
 mod buyers;
 mod catalog;
-mod columns;
 mod error;
 pub mod etl;
 mod facts;

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use analytics::retail::rfm::{Customers, RfmRow};
 use events::Country;
+use warehouse::read::ReadError;
 
 use crate::FileProblem;
 
@@ -68,7 +69,7 @@ impl LatestCountry {
         if let Some(country) = self.country.filter(|country| country.as_str() == text) {
             return Ok(country);
         }
-        let country = Country::from_str(text).map_err(|_| FileProblem::Value {
+        let country = Country::from_str(text).map_err(|_| ReadError::Value {
             column: "country",
             found: text.chars().take(16).collect(),
         })?;

@@ -4,8 +4,8 @@ use analytics::retail::rfm::Segment;
 use arrow::array::{Date32Array, Int64Array, StringArray};
 use parquet::file::reader::ChunkReader;
 
-use crate::columns::{required, rows};
 use crate::{FileError, FileProblem};
+use warehouse::read::{ReadError, required, rows};
 
 /// Who was in which segment, as of a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Snapshot {
             let segment: &StringArray = required(&batch, "segment")?;
             for row in 0..batch.num_rows() {
                 let (user_id, name) = (user_id.value(row), segment.value(row));
-                let segment = Segment::parse(name).ok_or_else(|| FileProblem::Value {
+                let segment = Segment::parse(name).ok_or_else(|| ReadError::Value {
                     column: "segment",
                     found: name.chars().take(32).collect(),
                 })?;

@@ -12,6 +12,7 @@ use batch::tables::{self, TableError};
 use batch::{Catalog, FactFile, FileError, FileProblem, SalesFacts, Snapshot, read_customers, read_sales};
 use bytes::Bytes;
 use shop::{PRICES_MINOR, Row, Shop, fact_file, fact_files, parquet};
+use warehouse::read::ReadError;
 
 const DAY: i32 = 20_574;
 
@@ -227,7 +228,7 @@ fn a_day_that_is_in_no_calendar_is_an_error() {
         day: i32::MAX,
         ..fact_file(DAY, &[line(1)])
     };
-    assert!(matches!(problem(read_sales([file], DAY)).1, FileProblem::Day(_)));
+    assert!(matches!(problem(read_sales([file], DAY)).1, FileProblem::Star(_)));
     let facts = read_sales([fact_file(DAY, &[line(1)])], i32::MAX).unwrap();
     assert!(matches!(all_tables(facts), Err(TableError::Day(_))));
 }
@@ -258,7 +259,10 @@ fn what_is_wrong_with_a_file_is_told_with_its_name_and_column() {
     };
     for content in [Bytes::new(), Bytes::from_static(b"PAR1 is not enough")] {
         for problem in bad(content) {
-            assert!(matches!(problem, FileProblem::Parquet(_)), "{problem}");
+            assert!(
+                matches!(problem, FileProblem::Read(ReadError::Parquet(_))),
+                "{problem}"
+            );
         }
     }
     let column = |name: &str, column: ArrayRef, nullable: bool| {
@@ -270,11 +274,17 @@ fn what_is_wrong_with_a_file_is_told_with_its_name_and_column() {
     let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1]));
     assert_eq!(numbers.data_type(), &DataType::Int64);
     for problem in bad(column("line_number", numbers, false)) {
-        assert!(matches!(problem, FileProblem::Column("line_number")), "{problem}");
+        assert!(
+            matches!(problem, FileProblem::Read(ReadError::Column("line_number"))),
+            "{problem}"
+        );
     }
     let nulls: ArrayRef = Arc::new(arrow::array::Int32Array::from(vec![None, Some(1)]));
     for problem in bad(column("line_number", nulls, true)) {
-        assert!(matches!(problem, FileProblem::Null("line_number")), "{problem}");
+        assert!(
+            matches!(problem, FileProblem::Read(ReadError::Null("line_number"))),
+            "{problem}"
+        );
     }
 }
 
@@ -288,5 +298,7 @@ fn a_country_that_does_not_exist_is_told() {
         }],
     );
     let (_, problem) = problem(read_sales([file], DAY));
-    assert!(matches!(problem, FileProblem::Value { column: "country", found } if found == "XX"));
+    assert!(
+        matches!(problem, FileProblem::Read(ReadError::Value { column: "country", found }) if found == "XX")
+    );
 }

@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use arrow::array::{BooleanArray, Date32Array, Int32Array};
 
-use super::file::{column, encode_rows};
 use super::{StarError, StarTable};
+use crate::table_file::{column, encode};
 
 /// Days since 1970-01-01 of 0000-01-01 and of 9999-12-31.
 const YEARS_0_TO_9999: RangeInclusive<i32> = -719_528..=2_932_896;
@@ -98,7 +98,7 @@ const fn first_day(year: i32) -> i32 {
 /// `dim_date` as a Parquet file: a row for each of the days, which are counted since 1970-01-01, in their order.
 pub fn encode_dates(days: RangeInclusive<i32>) -> Result<Vec<u8>, StarError> {
     let days: Vec<CalendarDay> = days.map(CalendarDay::new).collect::<Result<_, _>>()?;
-    encode_rows(StarTable::DimDate, &days, |_, days| {
+    let file = encode(StarTable::DimDate.schema(), days.into_iter(), |days| {
         let number = |of: fn(CalendarDay) -> i32| column::<Int32Array, _, _>(days, move |day| Some(of(*day)));
         vec![
             number(CalendarDay::date_key),
@@ -112,7 +112,8 @@ pub fn encode_dates(days: RangeInclusive<i32>) -> Result<Vec<u8>, StarError> {
             number(CalendarDay::weekday),
             column::<BooleanArray, _, _>(days, |day| Some(day.is_weekend())),
         ]
-    })
+    });
+    Ok(file?)
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@ use arrow::array::{BooleanArray, Date32Array, Int64Array, RecordBatch, StringArr
 use bytes::Bytes;
 use events::{Country, Device};
 
-use super::file::column;
-use super::input::{optional_column, required_column, value};
+use super::input::value;
 use super::members::{Member, Members};
 use super::orders::Orders;
 use super::{Keys, StarError, StarTable};
+use crate::read::{optional, required};
+use crate::table_file::column;
 
 /// The dimensions with assigned keys, of which facts take theirs.
 ///
@@ -28,7 +29,7 @@ pub struct Dimensions {
 impl Dimensions {
     /// Takes products as the catalog has them now, with their categories.
     pub fn take_products(&mut self, catalog: &RecordBatch) -> Result<(), StarError> {
-        let categories: &StringArray = required_column(catalog, "category")?;
+        let categories: &StringArray = required(catalog, "category")?;
         categories
             .iter()
             .flatten()
@@ -94,7 +95,7 @@ impl ProductDimension {
     /// From its Parquet file; without one, it has no members.
     pub fn read(file: Option<Bytes>) -> Result<Self, StarError> {
         Members::read(StarTable::DimProduct, "product_key", file, |batch| {
-            let is_inferred: &BooleanArray = required_column(batch, "is_inferred")?;
+            let is_inferred: &BooleanArray = required(batch, "is_inferred")?;
             products(batch, |row| is_inferred.value(row))
         })
         .map(Self)
@@ -166,7 +167,7 @@ impl UserDimension {
     /// From its Parquet file; without one, it has no members.
     pub fn read(file: Option<Bytes>) -> Result<Self, StarError> {
         Members::read(StarTable::DimUser, "user_key", file, |batch| {
-            let is_inferred: &BooleanArray = required_column(batch, "is_inferred")?;
+            let is_inferred: &BooleanArray = required(batch, "is_inferred")?;
             users(batch, |row| is_inferred.value(row))
         })
         .map(Self)
@@ -225,7 +226,7 @@ impl CategoryDimension {
     /// From its Parquet file; without one, it has no members.
     pub fn read(file: Option<Bytes>) -> Result<Self, StarError> {
         Members::read(StarTable::DimCategory, "category_key", file, |batch| {
-            let categories: &StringArray = required_column(batch, "category")?;
+            let categories: &StringArray = required(batch, "category")?;
             let member = |category: &str| Member {
                 id: category.into(),
                 attributes: (),
@@ -266,13 +267,13 @@ fn products(
     batch: &RecordBatch,
     is_inferred: impl Fn(usize) -> bool,
 ) -> Result<Vec<Member<i64, Product>>, StarError> {
-    let ids: &Int64Array = required_column(batch, "product_id")?;
-    let names: &StringArray = optional_column(batch, "name")?;
-    let categories: &StringArray = required_column(batch, "category")?;
-    let brands: &StringArray = optional_column(batch, "brand")?;
-    let prices: &Int64Array = optional_column(batch, "price_minor")?;
-    let costs: &Int64Array = optional_column(batch, "cost_minor")?;
-    let launched_on: &Date32Array = optional_column(batch, "launched_on")?;
+    let ids: &Int64Array = required(batch, "product_id")?;
+    let names: &StringArray = optional(batch, "name")?;
+    let categories: &StringArray = required(batch, "category")?;
+    let brands: &StringArray = optional(batch, "brand")?;
+    let prices: &Int64Array = optional(batch, "price_minor")?;
+    let costs: &Int64Array = optional(batch, "cost_minor")?;
+    let launched_on: &Date32Array = optional(batch, "launched_on")?;
     let product = |row| Product {
         name: value(names, row).map(Into::into),
         category: categories.value(row).into(),
@@ -294,10 +295,10 @@ fn users(
     batch: &RecordBatch,
     is_inferred: impl Fn(usize) -> bool,
 ) -> Result<Vec<Member<i64, User>>, StarError> {
-    let ids: &Int64Array = required_column(batch, "user_id")?;
-    let countries: &StringArray = required_column(batch, "country")?;
-    let devices: &StringArray = required_column(batch, "device")?;
-    let joined_on: &Date32Array = optional_column(batch, "joined_on")?;
+    let ids: &Int64Array = required(batch, "user_id")?;
+    let countries: &StringArray = required(batch, "country")?;
+    let devices: &StringArray = required(batch, "device")?;
+    let joined_on: &Date32Array = optional(batch, "joined_on")?;
     let member = |(row, id): (usize, &i64)| {
         let attributes = User {
             country: parse_country(countries.value(row))?,

@@ -7,15 +7,16 @@ use arrow::array::{Array, RecordBatch};
 use events::{MS_PER_DAY, PaymentMethod, Uuid};
 use foldhash::{HashSet, HashSetExt as _};
 use parquet::basic::Encoding;
-use parquet::file::properties::WriterPropertiesBuilder;
+use parquet::file::properties::{EnabledStatistics, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
 use super::allocation::Allocation;
-use super::file::{BATCH_ROWS, TableWriter};
 use super::fixed::RegionKeys;
 use super::orders::Orders;
 use super::rows::{LineFact, OrderFact, Rows};
 use super::{CalendarDay, StarError, StarTable, payment_method_key};
+use crate::read::ReadError;
+use crate::table_file::{BATCH_ROWS, TableWriter};
 
 /// The surrogate keys of what facts name.
 pub trait Keys {
@@ -87,7 +88,7 @@ impl<'a, K: Keys> DayFacts<'a, K> {
             day_ms: begins_at_ms..begins_at_ms + MS_PER_DAY,
             event_ids: HashSet::new(),
             rows: Rows::new(),
-            writer: TableWriter::new(StarTable::FactSales, encodings)?,
+            writer: TableWriter::new(StarTable::FactSales.schema(), properties)?,
             totals: DayTotals::default(),
         })
     }
@@ -177,7 +178,7 @@ impl<'a, K: Keys> DayFacts<'a, K> {
         };
         let refunded = &orders.refunded_transaction_id;
         if is_refund && refunded.is_null(order) {
-            return Err(StarError::Null("refunded_transaction_id"));
+            return Err(ReadError::Null("refunded_transaction_id").into());
         }
         let country = orders.country.value(order);
         let region_key = self.region_keys.get(country);
@@ -205,7 +206,7 @@ impl<'a, K: Keys> DayFacts<'a, K> {
 
     fn write_rows(&mut self) -> Result<(), StarError> {
         let rows = mem::replace(&mut self.rows, Rows::new());
-        self.writer.write(rows.into_columns(self.date_key))
+        Ok(self.writer.write(rows.into_columns(self.date_key))?)
     }
 }
 
@@ -277,9 +278,12 @@ fn no_key(column: &'static str, found: &(impl ToString + ?Sized)) -> StarError {
     }
 }
 
+/// Rows whose encoded columns are held until they go into the file together; a multiple of `BATCH_ROWS`.
+const ROW_GROUP_ROWS: usize = 262_144;
+
 /// A dictionary, the usual encoding, pays where values repeat within a row group. Ids hardly do, so they are stored as
 /// they are; other numbers of many values are quicker to write as deltas, in about as many bytes.
-fn encodings(mut properties: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
+fn properties(usual: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
     let plain = [
         "transaction_id",
         "event_id",
@@ -296,6 +300,9 @@ fn encodings(mut properties: WriterPropertiesBuilder) -> WriterPropertiesBuilder
         "tax_minor",
         "product_key",
     ];
+    let mut properties = usual
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_statistics_enabled(EnabledStatistics::Chunk);
     for column in plain.into_iter().chain(deltas) {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(column), false);
     }

@@ -3,8 +3,9 @@
 use arrow::array::{Int32Array, StringArray};
 use events::{Country, PaymentMethod};
 
-use super::file::{column, encode_rows};
-use super::{StarError, StarTable};
+use super::StarTable;
+use crate::EncodeError;
+use crate::table_file::{column, encode};
 
 /// The key of a country: its place in the order of codes, from 1.
 #[must_use]
@@ -30,9 +31,8 @@ const fn kind(method: PaymentMethod) -> &'static str {
 }
 
 /// `dim_region` as a Parquet file: all countries by code.
-pub fn encode_regions() -> Result<Vec<u8>, StarError> {
-    let countries: Vec<Country> = Country::all().collect();
-    encode_rows(StarTable::DimRegion, &countries, |_, countries| {
+pub fn encode_regions() -> Result<Vec<u8>, EncodeError> {
+    encode(StarTable::DimRegion.schema(), Country::all(), |countries| {
         vec![
             column::<Int32Array, _, _>(countries, |country| Some(region_key(*country))),
             column::<StringArray, _, _>(countries, |country| Some(country.as_str())),
@@ -41,8 +41,9 @@ pub fn encode_regions() -> Result<Vec<u8>, StarError> {
 }
 
 /// `dim_payment_method` as a Parquet file: all ways to pay, in the contract's order.
-pub fn encode_payment_methods() -> Result<Vec<u8>, StarError> {
-    encode_rows(StarTable::DimPaymentMethod, PaymentMethod::ALL, |_, methods| {
+pub fn encode_payment_methods() -> Result<Vec<u8>, EncodeError> {
+    let methods = PaymentMethod::ALL.iter().copied();
+    encode(StarTable::DimPaymentMethod.schema(), methods, |methods| {
         vec![
             column::<Int32Array, _, _>(methods, |method| Some(payment_method_key(*method))),
             column::<StringArray, _, _>(methods, |method| Some(method.as_str())),

@@ -8,9 +8,9 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use bytes::Bytes;
 use foldhash::{HashMap, HashMapExt as _};
 
-use super::file::encode_rows;
-use super::input::{reader, required_column};
 use super::{StarError, StarTable};
+use crate::read::{required, rows};
+use crate::table_file::{BATCH_ROWS, TableWriter};
 
 /// A member: its natural key and what is known of it.
 pub(super) struct Member<I, A> {
@@ -49,9 +49,9 @@ impl<I: Clone + Hash + Ord, A> Members<I, A> {
             .iter()
             .map(|field| field.name().as_str())
             .collect();
-        for batch in reader(file, &columns)? {
+        for batch in rows(file, &columns)? {
             let batch = batch?;
-            let keys: &Int64Array = required_column(&batch, key)?;
+            let keys: &Int64Array = required(&batch, key)?;
             if !keys.values().iter().copied().eq(found.next_keys(keys.len())) {
                 return Err(StarError::KeyOrder(key));
             }
@@ -110,11 +110,15 @@ impl<I: Clone + Hash + Ord, A> Members<I, A> {
         columns: impl Fn(&[Member<I, A>]) -> Vec<ArrayRef>,
     ) -> Result<Vec<u8>, StarError> {
         self.assign_keys();
-        encode_rows(table, &self.rows, |before, rows| {
+        let mut writer = TableWriter::new(table.schema(), |usual| usual)?;
+        let mut before = 0;
+        for rows in self.rows.chunks(BATCH_ROWS) {
             let keys = (before..before + rows.len()).map(key_at);
             let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(keys));
-            [vec![keys], columns(rows)].concat()
-        })
+            writer.write([vec![keys], columns(rows)].concat())?;
+            before += rows.len();
+        }
+        Ok(writer.finish()?)
     }
 
     fn push(&mut self, member: Member<I, A>) {

@@ -11,7 +11,7 @@ use arrow::datatypes::ArrowNativeType;
 use events::MS_PER_DAY;
 
 use super::StarError;
-use super::input::{optional_column, required_column};
+use crate::read::{ReadError, optional, required};
 
 /// The columns of the archive's `transactions` that facts are made of.
 pub const FACT_COLUMNS: &[&str] = &[
@@ -54,13 +54,13 @@ pub(super) struct Orders {
 impl Orders {
     /// Of a batch with at least [`FACT_COLUMNS`].
     pub(super) fn new(batch: &RecordBatch) -> Result<Self, StarError> {
-        let texts = |name| required_column::<StringArray>(batch, name).cloned();
+        let texts = |name| required::<StringArray>(batch, name).cloned();
         let numbers = |name| numbers(batch, name);
-        let lists: &ListArray = required_column(batch, "lines")?;
+        let lists: &ListArray = required(batch, "lines")?;
         let lines: Option<&StructArray> = lists.values().as_any().downcast_ref();
-        let lines = lines.ok_or(StarError::Column("lines"))?;
+        let lines = lines.ok_or(ReadError::Column("lines"))?;
         if lines.null_count() > 0 {
-            return Err(StarError::Null("lines"));
+            return Err(ReadError::Null("lines").into());
         }
         let lines = RecordBatch::from(lines);
         Ok(Self {
@@ -71,15 +71,14 @@ impl Orders {
             country: texts("country")?,
             device: texts("device")?,
             transaction_id: texts("transaction_id")?,
-            refunded_transaction_id: optional_column::<StringArray>(batch, "refunded_transaction_id")?
-                .clone(),
+            refunded_transaction_id: optional::<StringArray>(batch, "refunded_transaction_id")?.clone(),
             discount_minor: numbers("discount_minor")?,
             shipping_minor: numbers("shipping_minor")?,
             tax_minor: numbers("tax_minor")?,
             payment_method: texts("payment_method")?,
             line_offsets: lists.offsets().clone(),
             product_id: self::numbers(&lines, "product_id")?,
-            category: required_column::<StringArray>(&lines, "category")?.clone(),
+            category: required::<StringArray>(&lines, "category")?.clone(),
             quantity: self::numbers(&lines, "quantity")?,
             unit_price_minor: self::numbers(&lines, "unit_price_minor")?,
         })
@@ -111,11 +110,11 @@ pub fn event_days(batch: &RecordBatch) -> Result<BTreeSet<i32>, StarError> {
 }
 
 fn occurred_at_ms(batch: &RecordBatch) -> Result<ScalarBuffer<i64>, StarError> {
-    let column: &TimestampMillisecondArray = required_column(batch, "occurred_at")?;
+    let column: &TimestampMillisecondArray = required(batch, "occurred_at")?;
     Ok(column.values().clone())
 }
 
 fn numbers(batch: &RecordBatch, name: &'static str) -> Result<ScalarBuffer<i64>, StarError> {
-    let column: &Int64Array = required_column(batch, name)?;
+    let column: &Int64Array = required(batch, name)?;
     Ok(column.values().clone())
 }

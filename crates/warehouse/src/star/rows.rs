@@ -6,7 +6,7 @@ use arrow::array::{
     ArrayRef, BooleanArray, Int32Array, Int64Array, StringBuilder, TimestampMillisecondArray,
 };
 
-use super::file::BATCH_ROWS;
+use crate::table_file::BATCH_ROWS;
 
 /// What the lines of an order have in common.
 pub(super) struct OrderFact<'a> {

@@ -3,8 +3,8 @@
 use arrow::array::{Date32Array, Int32Array, Int64Array, StringArray};
 
 use super::AnalyticsTable;
-use super::file::{column, encode};
 use crate::EncodeError;
+use crate::table_file::{column, encode};
 
 /// A row of `customer_segments`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub struct SegmentMigrationRow<'a> {
 pub fn encode_customer_segments<'a>(
     rows: impl Iterator<Item = CustomerSegmentRow<'a>>,
 ) -> Result<Vec<u8>, EncodeError> {
-    encode(AnalyticsTable::CustomerSegments, rows, |rows| {
+    encode(AnalyticsTable::CustomerSegments.schema(), rows, |rows| {
         vec![
             column::<Int64Array, _, _>(rows, |row| Some(row.user_id)),
             column::<Date32Array, _, _>(rows, |row| Some(row.snapshot_day)),
@@ -80,7 +80,7 @@ pub fn encode_customer_segments<'a>(
 pub fn encode_rfm_cut_points<'a>(
     rows: impl Iterator<Item = RfmCutPointRow<'a>>,
 ) -> Result<Vec<u8>, EncodeError> {
-    encode(AnalyticsTable::RfmCutPoints, rows, |rows| {
+    encode(AnalyticsTable::RfmCutPoints.schema(), rows, |rows| {
         vec![
             column::<Date32Array, _, _>(rows, |row| Some(row.snapshot_day)),
             column::<StringArray, _, _>(rows, |row| Some(row.measure)),
@@ -94,7 +94,7 @@ pub fn encode_rfm_cut_points<'a>(
 pub fn encode_segment_migration<'a>(
     rows: impl Iterator<Item = SegmentMigrationRow<'a>>,
 ) -> Result<Vec<u8>, EncodeError> {
-    encode(AnalyticsTable::SegmentMigration, rows, |rows| {
+    encode(AnalyticsTable::SegmentMigration.schema(), rows, |rows| {
         vec![
             column::<Date32Array, _, _>(rows, |row| Some(row.snapshot_day)),
             column::<Date32Array, _, _>(rows, |row| row.previous_day),

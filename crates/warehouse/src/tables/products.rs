@@ -3,8 +3,8 @@
 use arrow::array::{Date32Array, Float64Array, Int64Array, StringArray};
 
 use super::AnalyticsTable;
-use super::file::{column, encode};
 use crate::EncodeError;
+use crate::table_file::{column, encode};
 
 /// A row of `product_performance`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +51,7 @@ pub struct ProductPerformanceRow<'a> {
 pub fn encode_product_performance<'a>(
     rows: impl Iterator<Item = ProductPerformanceRow<'a>>,
 ) -> Result<Vec<u8>, EncodeError> {
-    encode(AnalyticsTable::ProductPerformance, rows, |rows| {
+    encode(AnalyticsTable::ProductPerformance.schema(), rows, |rows| {
         vec![
             column::<Int64Array, _, _>(rows, |row| Some(row.product_id)),
             column::<StringArray, _, _>(rows, |row| row.category),

@@ -2,9 +2,9 @@
 
 use arrow::array::{Date32Array, Float64Array, Int64Array, StringArray};
 
-use super::file::{column, encode};
 use super::{AnalyticsTable, SumColumns, sums};
 use crate::EncodeError;
+use crate::table_file::{column, encode};
 
 /// A row of `sales_by_region`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub struct RegionMonthRow<'a> {
 pub fn encode_sales_by_region<'a>(
     rows: impl Iterator<Item = RegionMonthRow<'a>>,
 ) -> Result<Vec<u8>, EncodeError> {
-    encode(AnalyticsTable::SalesByRegion, rows, |rows| {
+    encode(AnalyticsTable::SalesByRegion.schema(), rows, |rows| {
         let key = [
             column::<Date32Array, _, _>(rows, |row| Some(row.month_start_day)),
             column::<StringArray, _, _>(rows, |row| Some(row.country)),

@@ -3,8 +3,8 @@
 use arrow::array::{ArrayRef, Int64Array};
 use arrow::datatypes::{DataType, Field};
 
-use super::file::column;
 use crate::schema::required;
+use crate::table_file::column;
 
 /// Sums of sales.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use arrow::array::{BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, StringArray};
 
-use super::file::{column, encode};
 use super::{AnalyticsTable, SumColumns, sums};
 use crate::EncodeError;
+use crate::table_file::{column, encode};
 
 /// A row of `sales_trends`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,7 +66,7 @@ pub struct ForecastErrorRow {
 pub fn encode_sales_trends<'a>(
     rows: impl Iterator<Item = SalesTrendRow<'a>>,
 ) -> Result<Vec<u8>, EncodeError> {
-    encode(AnalyticsTable::SalesTrends, rows, |rows| {
+    encode(AnalyticsTable::SalesTrends.schema(), rows, |rows| {
         let key = [
             column::<StringArray, _, _>(rows, |row| Some(row.grain)),
             column::<Date32Array, _, _>(rows, |row| Some(row.start_day)),
@@ -88,7 +88,7 @@ pub fn encode_sales_trends<'a>(
 
 /// Writes `sales_weekday_index`.
 pub fn encode_weekday_index(rows: impl Iterator<Item = WeekdayIndexRow>) -> Result<Vec<u8>, EncodeError> {
-    encode(AnalyticsTable::SalesWeekdayIndex, rows, |rows| {
+    encode(AnalyticsTable::SalesWeekdayIndex.schema(), rows, |rows| {
         vec![
             column::<Int32Array, _, _>(rows, |row| Some(row.weekday)),
             column::<Float64Array, _, _>(rows, |row| Some(row.weekday_index)),
@@ -98,7 +98,7 @@ pub fn encode_weekday_index(rows: impl Iterator<Item = WeekdayIndexRow>) -> Resu
 
 /// Writes `sales_forecast`.
 pub fn encode_sales_forecast(rows: impl Iterator<Item = ForecastRow>) -> Result<Vec<u8>, EncodeError> {
-    encode(AnalyticsTable::SalesForecast, rows, |rows| {
+    encode(AnalyticsTable::SalesForecast.schema(), rows, |rows| {
         vec![
             column::<Date32Array, _, _>(rows, |row| Some(row.day)),
             column::<Int64Array, _, _>(rows, |row| Some(row.net_revenue_minor)),
@@ -110,7 +110,7 @@ pub fn encode_sales_forecast(rows: impl Iterator<Item = ForecastRow>) -> Result<
 pub fn encode_sales_forecast_error(
     rows: impl Iterator<Item = ForecastErrorRow>,
 ) -> Result<Vec<u8>, EncodeError> {
-    encode(AnalyticsTable::SalesForecastError, rows, |rows| {
+    encode(AnalyticsTable::SalesForecastError.schema(), rows, |rows| {
         vec![
             column::<Int64Array, _, _>(rows, |row| Some(row.days)),
             column::<Float64Array, _, _>(rows, |row| Some(row.mean_absolute_error_minor)),

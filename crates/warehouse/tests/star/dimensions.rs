@@ -8,6 +8,7 @@ use bytes::Bytes;
 use events::{Body, Device, Timestamp};
 use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
+use warehouse::read::ReadError;
 use warehouse::star::{
     CategoryDimension, Dimensions, ProductDimension, StarError, StarTable, UserDimension, catalog_reader,
 };
@@ -264,9 +265,9 @@ fn files_whose_keys_are_not_in_order_or_not_unique_are_refused() {
     let found = file(&[rows.slice(0, 1), twice]).err();
     assert!(matches!(
         found,
-        Some(StarError::Value {
+        Some(StarError::Read(ReadError::Value {
             column: "category_key",
             ..
-        })
+        }))
     ));
 }

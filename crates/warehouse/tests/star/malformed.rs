@@ -8,6 +8,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{Field, Schema};
 use events::{Body, Refund, Uuid};
+use warehouse::read::ReadError;
 use warehouse::star::{CategoryDimension, ProductDimension, UserDimension, event_days, transactions_reader};
 use warehouse::star::{DayFacts, Dimensions, FACT_COLUMNS, Keys, StarError};
 
@@ -49,7 +50,7 @@ fn error(keys: &impl Keys, batch: &RecordBatch) -> StarError {
 fn assert_value(batch: &RecordBatch, name: &str) {
     let error = error(&PlainKeys, batch);
     assert!(
-        matches!(error, StarError::Value { column, .. } if column == name),
+        matches!(error, StarError::Read(ReadError::Value { column, .. }) if column == name),
         "{name}: {error}"
     );
 }
@@ -69,7 +70,7 @@ fn each_column_must_be_there_and_of_its_type() {
         ] {
             let found = error(&PlainKeys, &malformed);
             assert!(
-                matches!(found, StarError::Column(column) if column == *name),
+                matches!(found, StarError::Read(ReadError::Column(column)) if column == *name),
                 "{name}: {found}"
             );
         }
@@ -78,12 +79,15 @@ fn each_column_must_be_there_and_of_its_type() {
     for name in ["product_id", "category", "quantity", "unit_price_minor"] {
         let found = error(&PlainKeys, &with_lines(&batch, name, wrong()));
         assert!(
-            matches!(found, StarError::Column(column) if column == name),
+            matches!(found, StarError::Read(ReadError::Column(column)) if column == name),
             "{name}: {found}"
         );
     }
     let found = event_days(&with(&batch, "occurred_at", wrong())).unwrap_err();
-    assert!(matches!(found, StarError::Column("occurred_at")), "{found}");
+    assert!(
+        matches!(found, StarError::Read(ReadError::Column("occurred_at"))),
+        "{found}"
+    );
 }
 
 #[test]
@@ -97,7 +101,7 @@ fn only_the_refunded_order_may_be_null() {
         } else {
             let found = error(&PlainKeys, &nulls);
             assert!(
-                matches!(found, StarError::Null(column) if column == *name),
+                matches!(found, StarError::Read(ReadError::Null(column)) if column == *name),
                 "{name}: {found}"
             );
         }
@@ -110,7 +114,7 @@ fn only_the_refunded_order_may_be_null() {
         let nulls = new_null_array(column.data_type(), 1);
         let found = error(&PlainKeys, &with_lines(&batch, name, nulls));
         assert!(
-            matches!(found, StarError::Null(column) if column == *name),
+            matches!(found, StarError::Read(ReadError::Null(column)) if column == *name),
             "{name}: {found}"
         );
     }
@@ -127,7 +131,7 @@ fn a_refund_must_name_its_order() {
     let nulls: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
     let found = error(&PlainKeys, &with(&batch, "refunded_transaction_id", nulls));
     assert!(
-        matches!(found, StarError::Null("refunded_transaction_id")),
+        matches!(found, StarError::Read(ReadError::Null("refunded_transaction_id"))),
         "{found}"
     );
 }
@@ -222,7 +226,7 @@ fn members_without_a_key_are_named() {
 fn an_object_must_be_parquet_and_a_day_have_a_date() {
     assert!(matches!(
         transactions_reader("no parquet".into()).err(),
-        Some(StarError::Parquet(_))
+        Some(ReadError::Parquet(_))
     ));
     let found = DayFacts::new(i32::MAX, &PlainKeys).err();
     assert!(matches!(found, Some(StarError::Day(i32::MAX))));

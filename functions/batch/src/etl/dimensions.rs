@@ -5,7 +5,7 @@ use aws::bucket::Objects;
 use bytes::Bytes;
 use events::Timestamp;
 use warehouse::star::{
-    CategoryDimension, Dimensions, ProductDimension, StarTable, UserDimension, encode_dates,
+    CategoryDimension, Dimensions, ProductDimension, StarError, StarTable, UserDimension, encode_dates,
     encode_payment_methods, encode_regions,
 };
 use warehouse::star_key;
@@ -68,8 +68,11 @@ async fn file(
 /// last one of facts. False if another run was faster.
 pub(super) async fn store_fixed(bucket: &impl Objects, days: (i32, i32)) -> Result<bool, EtlError> {
     for (table, bytes) in [
-        (StarTable::DimRegion, encode_regions()),
-        (StarTable::DimPaymentMethod, encode_payment_methods()),
+        (StarTable::DimRegion, encode_regions().map_err(StarError::from)),
+        (
+            StarTable::DimPaymentMethod,
+            encode_payment_methods().map_err(StarError::from),
+        ),
         (StarTable::DimDate, encode_dates(days.0..=days.1)),
     ] {
         let key = star_key(table, None);

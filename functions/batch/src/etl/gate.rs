@@ -7,7 +7,7 @@ use foldhash::{HashSet, HashSetExt as _};
 use warehouse::star::{CalendarDay, DayFile};
 
 use crate::FileProblem;
-use crate::columns::{required, rows};
+use warehouse::read::{required, rows};
 
 /// What the archive says of a day, by other columns than those that facts are made of: each event once, and what was paid.
 pub(super) struct Control {
