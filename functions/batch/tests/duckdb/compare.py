@@ -18,6 +18,8 @@ import duckdb
 import sqlglot
 
 RELATIVE_TOLERANCE = 1e-9
+# Queries whose answers others read.
+READ_BY_OTHERS = ("customer_segments", "sales_trends")
 
 
 def tables_of(warehouse):
@@ -25,7 +27,6 @@ def tables_of(warehouse):
         "dim_date": "dim_date.parquet",
         "dim_product": "dim_product.parquet",
         "product_views": "product_views.parquet",
-        "customer_segments": "previous.parquet",
     }
     connection = duckdb.connect()
     # As Athena has it, the partition is a text.
@@ -35,6 +36,8 @@ def tables_of(warehouse):
     )
     for table, file in files.items():
         connection.execute(f"create view {table} as select * from read_parquet('{warehouse}/{file}')")
+    connection.execute(f"create table customer_segments as select * from read_parquet('{warehouse}/previous.parquet')")
+    connection.execute(f"create table sales_trends as from read_parquet('{warehouse}/engine/sales_trends.parquet') limit 0")
     return connection
 
 
@@ -63,6 +66,8 @@ def compare(connection, query, parameters, file, counts):
             if not same(our, their):
                 sys.exit(f"{file}, row {row}, {column}: {our!r}, SQL has {their!r}\n{our_row}\n{their_row}")
             counts[query.stem][column][our is None] += 1
+    if query.stem in READ_BY_OTHERS:
+        connection.execute(f"insert into {query.stem} {text}")
 
 
 def check_dialect(query):
@@ -74,7 +79,7 @@ def check_dialect(query):
 
 
 def main():
-    queries = sorted(pathlib.Path(sys.argv[1]).glob("*.sql"))
+    queries = sorted(pathlib.Path(sys.argv[1]).glob("*.sql"), key=lambda query: query.stem not in READ_BY_OTHERS)
     for query in queries:
         check_dialect(query)
     counts = collections.defaultdict(lambda: collections.defaultdict(lambda: [0, 0]))
