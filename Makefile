@@ -12,6 +12,8 @@ BENCH ?=
 SQL ?=
 FILE ?=
 JOBS ?=
+FROM ?=
+TO ?=
 RATE ?= 500
 DURATION ?= 60s
 
@@ -67,6 +69,10 @@ logs: ## What the functions logged; NAME=sales|...|emulator, FOLLOW=1 to go on
 .PHONY: query
 query: ## Run SQL in Athena: SQL='select ...' or FILE=infra/athena/event_mix.sql
 	@$(STACK) query --sql "$$SQL" --file "$$FILE"
+
+.PHONY: batch
+batch: ## Bring the star schema and the analytical tables up to date; FROM=2026-11-01 TO=2026-11-24 makes those days again
+	@$(STACK) batch --from "$(FROM)" --to "$(TO)"
 
 .PHONY: env
 env: ## Print the variables that point a shell to the stack; or: source .local/env

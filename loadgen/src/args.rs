@@ -98,7 +98,7 @@ pub struct RunArgs {
     pub print_config: bool,
 
     /// Events a second; each is due at its time after the start, however slow the sink.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(RATES))]
+    #[arg(long, value_name = "N", value_parser = rate)]
     pub rate: Option<u64>,
 
     /// How long to go on, such as 60s, 5m or 1h. Every event due by then is sent. Without it and --events: as long as the
@@ -152,7 +152,7 @@ pub struct JobsArgs {
         long,
         value_name = "JOBS",
         env = "GLOBALMART_JOBS",
-        default_value = "sales,views,carts,anomalies,inventory,archive"
+        default_value = "sales,views,carts,anomalies,inventory,archive,batch"
     )]
     pub jobs: Jobs,
 }
@@ -252,6 +252,10 @@ pub struct VerifyArgs {
     /// The ledgers are those of all runs since the deployment: compare what is in stock, too.
     #[arg(long)]
     pub all_runs: bool,
+
+    /// Compare the star schema and the analytical tables, too: what `make batch` or the function batch has made of the archive.
+    #[arg(long)]
+    pub warehouse: bool,
 
     /// How long the system may take to catch up. A cart counts as abandoned when its timeout is over, not before.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
@@ -447,6 +451,18 @@ impl FromStr for SinkArg {
     }
 }
 
+/// Events a second.
+fn rate(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| RATES.contains(number));
+    number.ok_or_else(|| {
+        format!(
+            "a rate is a whole number of events a second, from {} to {}",
+            RATES.start(),
+            RATES.end()
+        )
+    })
+}
+
 fn anomaly_share(text: &str) -> Result<f64, String> {
     share_up_to(text, MAX_ANOMALY_RATE)
 }
@@ -598,6 +614,24 @@ mod tests {
     fn a_carts_timeout_is_a_year_at_most() {
         assert_eq!(cart_timeout("90s"), Ok(Duration::from_secs(90)));
         assert!(cart_timeout("8760h").is_ok() && cart_timeout("8761h").is_err());
+    }
+
+    #[test]
+    fn a_rate_is_a_whole_number_of_events_a_second() {
+        assert_eq!((rate("1"), rate("1000000")), (Ok(1), Ok(1_000_000)));
+        for text in [
+            "",
+            "abc",
+            "0",
+            "-1",
+            "1000001",
+            "0.5",
+            "500/s",
+            "99999999999999999999",
+        ] {
+            let error = rate(text).unwrap_err();
+            assert!(error.contains("events a second, from 1 to 1000000"), "{error}");
+        }
     }
 
     #[test]

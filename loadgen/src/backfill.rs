@@ -7,11 +7,13 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use comfy_table::{Cell as TableCell, CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
-use events::{EventType, MS_PER_DAY, MS_PER_HOUR, Timestamp};
+use events::{EventType, MS_PER_DAY, MS_PER_HOUR, Stream, Timestamp};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use warehouse::compacted::CompactedHours;
+use warehouse::compacted_hours_key;
 
 use crate::archive_writer::{ArchiveWriter, Written};
 use crate::args::{BackfillArgs, Output};
@@ -122,6 +124,7 @@ impl Plan {
 /// Writes the history and tells how far it is. Whoever drops this half-way leaves whole objects only.
 pub async fn backfill(plan: &Plan, store: Store, on_terminal: bool) -> Result<Summary, Failure> {
     let (began, target) = (Instant::now(), store.name());
+    Box::pin(refuse_compacted(plan, &store)).await?;
     let progress = Progress::new(plan.from);
     let (written, events_by_type) = tokio::select! {
         written = write(plan, store, &progress) => written?,
@@ -150,6 +153,32 @@ pub async fn backfill(plan: &Plan, store: Store, on_terminal: bool) -> Result<Su
         elapsed_s: rounded(elapsed_s),
         rows_per_s: rounded(rows as f64 / elapsed_s.max(f64::EPSILON)),
     })
+}
+
+/// Hours that are compacted have no objects to replace: who writes them again has their events twice.
+async fn refuse_compacted(plan: &Plan, store: &Store) -> Result<(), Failure> {
+    let key = compacted_hours_key();
+    let Some(file) = store.get(&key).await? else {
+        return Ok(());
+    };
+    let hours = CompactedHours::read(file.into());
+    let hours =
+        hours.map_err(|error| Failure::run(format!("cannot read {}/{key}: {error}", store.name())))?;
+    let (from, to) = (plan.from.as_ms().div_euclid(MS_PER_HOUR), plan.to.as_ms());
+    let starts =
+        (from..).map_while(|hour| Timestamp::from_ms(hour * MS_PER_HOUR).filter(|start| start.as_ms() < to));
+    for start in starts {
+        if Stream::ALL
+            .iter()
+            .any(|&stream| hours.generation(stream, start) > 0)
+        {
+            return Err(Failure::run(format!(
+                "the archive is compacted in the hour from {start} on: what a backfill wrote there can't be replaced, and would \
+                 be there twice; choose a --from and --to without such hours"
+            )));
+        }
+    }
+    Ok(())
 }
 
 async fn write(

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use events::EventType;
 
-/// A job on the streams.
+/// A job, on the streams or on what came of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Job {
     /// Sales by minute and country.
@@ -20,6 +20,8 @@ pub enum Job {
     Inventory,
     /// Parquet files of all events.
     Archive,
+    /// The star schema and the analytical tables, of those files.
+    Batch,
 }
 
 impl Job {
@@ -31,6 +33,7 @@ impl Job {
         Self::Anomalies,
         Self::Inventory,
         Self::Archive,
+        Self::Batch,
     ];
 
     /// Its name, which is also the prefix of its windows in the table of metrics.
@@ -43,6 +46,7 @@ impl Job {
             Self::Anomalies => "anomalies",
             Self::Inventory => "inventory",
             Self::Archive => "archive",
+            Self::Batch => "batch",
         }
     }
 
@@ -61,7 +65,7 @@ impl Job {
                 event_type,
                 Type::CartAdd | Type::CartUpdate | Type::CartRemove | Type::CartCheckout | Type::Purchase
             ),
-            Self::Archive => false,
+            Self::Archive | Self::Batch => false,
         }
     }
 }

@@ -236,11 +236,7 @@ async fn check(args: &VerifyArgs) -> Result<(), Failure> {
     let deployment = Deployment::open(&aws().await?, stage).await?;
     let verdict = verify(&deployment, &ledgers, args, now).await?;
     print(&mut io::stdout(), &verdict.render(args.output))?;
-    if verdict.ok {
-        Ok(())
-    } else {
-        Err(Failure::run("what was sent is not what the deployment holds"))
-    }
+    verdict.check()
 }
 
 async fn show_sales(args: &SalesArgs) -> Result<(), Failure> {

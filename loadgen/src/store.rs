@@ -1,10 +1,12 @@
 //! Where objects are put: the warehouse bucket of a deployment, or a folder that is laid out like it.
 
+use std::fmt::Display;
 use std::fs;
 use std::future::ready;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -112,6 +114,36 @@ impl Store {
                 })
                 .await
             }
+        }
+    }
+
+    /// Gets an object; `None` if there is none.
+    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let failed =
+            |error: &dyn Display| Failure::run(format!("cannot read {}/{key}: {error}", self.name()));
+        match self {
+            Self::Bucket { s3, bucket } => {
+                let got = s3.get_object().bucket(bucket).key(key).send().await;
+                let object = match got {
+                    Ok(object) => object,
+                    Err(error)
+                        if error
+                            .as_service_error()
+                            .is_some_and(GetObjectError::is_no_such_key) =>
+                    {
+                        return Ok(None);
+                    }
+                    Err(error) => return Err(failed(&causes(&error))),
+                };
+                let body = object.body.collect().await;
+                let body = body.map_err(|error| failed(&causes(&error)))?;
+                Ok(Some(body.to_vec()))
+            }
+            Self::Folder(folder) => match fs::read(folder.join(key)) {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(failed(&error)),
+            },
         }
     }
 

@@ -55,9 +55,9 @@ impl std::fmt::Debug for Host {
 /// Shows the panels once, or, on a terminal, again and again until it is dropped, which restores the terminal.
 pub async fn watch(args: &WatchArgs, aws: &Aws, host: Host) -> Result<(), Failure> {
     let jobs = &args.running.jobs;
-    if jobs.iter().all(|job| job == Job::Archive) {
+    if jobs.iter().all(|job| matches!(job, Job::Archive | Job::Batch)) {
         return Err(Failure::usage(
-            "--jobs names no job that has a panel: the archive has none",
+            "--jobs names no job that has a panel: archive and batch have none",
         ));
     }
     let minutes = i64::try_from(args.last.as_secs().div_ceil(60)).unwrap_or(1);

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import aws, build, demo, deploy, emulator, logs, query, status
+from . import aws, batch, build, demo, deploy, emulator, logs, query, status
 from .console import Failure, report_failure, say
 from .settings import Settings, read_settings
 
@@ -54,6 +54,9 @@ def parse() -> argparse.Namespace:
     ask = commands.add_parser("query", help="run SQL in Athena")
     ask.add_argument("--sql", default="", help="the statement")
     ask.add_argument("--file", default="", help="a file that holds it")
+    warehouse = commands.add_parser("batch", help="bring the star schema and the analytical tables up to date")
+    warehouse.add_argument("--from", dest="first", default="", help="the first day to make again, such as 2026-11-01")
+    warehouse.add_argument("--to", dest="last", default="", help="the last one")
     commands.add_parser("env", help="print the variables that point a shell to the local stack")
     tour = commands.add_parser("demo", help="set up, send traffic, verify, query")
     tour.add_argument("--rate", default="500", help="events a second (500)")
@@ -80,6 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
     match arguments.command:
         case "logs":
             return logs.logs(settings, arguments.name, arguments.lines, arguments.follow)
+        case "batch":
+            return batch.batch(settings, arguments.first, arguments.last)
         case "query":
             return query.query(settings, arguments.sql, arguments.file)
         case _:

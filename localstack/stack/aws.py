@@ -12,6 +12,8 @@ from .settings import REGION, Settings
 
 # No proxy stands between this machine and itself.
 CONFIG = Config(proxies={}, retries={"mode": "standard", "max_attempts": 3}, s3={"addressing_style": "path"})
+# No function runs for longer.
+FUNCTION_LIMIT_S = 900
 
 
 # A person's own profiles and endpoints must not reach in here; AWS_LC_ is about building a crate.
@@ -20,9 +22,14 @@ for name in [name for name in os.environ if name.startswith("AWS_") and not name
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 
 
-def client(settings: Settings, service: str) -> Any:
+def client(settings: Settings, service: str, config: Config = CONFIG) -> Any:
     session = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
-    return session.client(service, endpoint_url=settings.endpoint, config=CONFIG)
+    return session.client(service, endpoint_url=settings.endpoint, config=config)
+
+
+def patient_client(settings: Settings, service: str) -> Any:
+    """One that waits for as long as a function may take, and asks once."""
+    return client(settings, service, CONFIG.merge(Config(read_timeout=FUNCTION_LIMIT_S, retries={"total_max_attempts": 1})))
 
 
 def environment(settings: Settings) -> dict[str, str]:

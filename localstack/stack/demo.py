@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import aws, build, query, status
+from . import aws, batch, build, query, status
 from .console import BOLD, DIM, GREEN, Failure, duration, paint, say
 from .settings import REPOSITORY, Settings
 
 # Two of the sweeps that run each minute, and some time for each.
 SWEEPS_S = 150
-SHOWN_QUERY = "infra/athena/revenue_by_country.sql"
+SHOWN_QUERIES = ("infra/athena/revenue_by_country.sql", "infra/athena/top_segments.sql")
 
 
 def demo(settings: Settings, rate: str, run_duration: str, up: Callable[[], Settings]) -> int:
@@ -28,21 +28,29 @@ def demo(settings: Settings, rate: str, run_duration: str, up: Callable[[], Sett
     banner(2, f"Send {rate} events a second for {run_duration} through Kinesis")
     measured = ["--rate", rate, "--duration", run_duration, "--measure-freshness", "--ledger", str(ledger)]
     loadgen(settings, "run", *stage, *measured)
-    banner(3, "Verify: what was sent, what every job counts, what the warehouse holds")
+    banner(3, "Verify: what was sent, what every job counts, what the archive holds")
     if "carts" in settings.jobs:
         say(f"A cart is abandoned after {settings.cart_timeout_s} s here, and a sweep finds it within a minute: that is waited for.")
     named = [part for path in all_ledgers for part in ("--ledger", str(path))]
     # The stock is that of everything ever sold here, so it can only be compared if this is all of it.
     all_runs = ["--all-runs"] if untouched else []
     loadgen(settings, "verify", *stage, *named, *all_runs, "--wait", f"{settings.cart_timeout_s + SWEEPS_S}s")
-    banner(4, "What every job says of the last minutes, from DynamoDB and the sweeps' state")
+    banner(4, "The warehouse: star schema, segments, trends, and that they add up to what was sent")
+    if {"archive", "batch"} <= set(settings.jobs):
+        batch.batch(settings, "", "")
+        loadgen(settings, "verify", *stage, *named, "--jobs", "batch", "--warehouse")
+    else:
+        say("skipped: it takes the jobs archive and batch")
+    banner(5, "What every job says of the last minutes, from DynamoDB and the sweeps' state")
     loadgen(settings, "watch", *stage, "--once", "--last", "5m")
-    banner(5, "Revenue by country, from the Parquet files, by SQL")
+    banner(6, "Revenue by country, and what kinds of customers there are, by SQL")
     if settings.analytics:
-        query.query(settings, "", str(REPOSITORY / SHOWN_QUERY))
+        for shown in SHOWN_QUERIES:
+            say(paint(f"make query FILE={shown}", DIM))
+            query.query(settings, "", str(REPOSITORY / shown))
     else:
         say("skipped: LocalStack has Athena only in its paid editions")
-    banner(6, "Where to go from here")
+    banner(7, "Where to go from here")
     next_steps(settings)
     took = duration(time.monotonic() - started)
     say(f"\n{paint('Done', GREEN)} in {took}. The stack stays up; 'make down' removes all of it.")
@@ -59,7 +67,7 @@ def new_ledger(settings: Settings) -> tuple[Path, list[Path]]:
 
 
 def banner(step: int, what: str) -> None:
-    say(f"\n{paint(f'[{step}/6] {what}', BOLD)}")
+    say(f"\n{paint(f'[{step}/7] {what}', BOLD)}")
 
 
 def loadgen(settings: Settings, command: str, *arguments: str) -> None:
@@ -79,6 +87,7 @@ def next_steps(settings: Settings) -> None:
         ("make status", "what runs, and how much is in it"),
         ("make query FILE=infra/athena/top_categories.sql", "another question to the warehouse"),
         ("make query SQL='select count(*) from transactions'", "or one of your own"),
+        ("make batch", "bring the star schema and the analytical tables up to date"),
         ("make logs NAME=sales", "what a function logged"),
         (f"source {shown(settings.env_file)}", "point this shell to the stack, then:"),
         (f"{program} run --stage {settings.stage} --rate 1000 --duration 30s", "more traffic"),

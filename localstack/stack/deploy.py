@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
@@ -18,7 +19,7 @@ MAPPINGS_LIMIT_S = 120
 
 def deploy(settings: Settings, packages: list[build.Package]) -> None:
     template = template_with_code(upload(settings, packages), settings)
-    say(f"  stack {stack_name(settings)}: {apply(settings, template)}")
+    say(f"  stack {stack_name(settings)}: {apply(settings, upload_template(settings, template))}")
     mappings_enabled(settings)
 
 
@@ -41,6 +42,13 @@ def upload(settings: Settings, packages: list[build.Package]) -> dict[str, str]:
             s3.put_object(Bucket=bucket, Key=package.key, Body=package.zipped())
         keys[package.function] = package.key
     return keys
+
+
+def upload_template(settings: Settings, template: str) -> str:
+    """Puts the template where CloudFormation reads it: a request holds only 51,200 bytes of one."""
+    key = f"template/{hashlib.sha256(template.encode()).hexdigest()}.yaml"
+    aws.client(settings, "s3").put_object(Bucket=code_bucket(settings), Key=key, Body=template.encode())
+    return f"{settings.endpoint}/{code_bucket(settings)}/{key}"
 
 
 def has_object(s3: Any, bucket: str, key: str) -> bool:
@@ -80,16 +88,18 @@ def parameters(settings: Settings) -> list[dict[str, str]]:
         # People and tests wait for the archive here.
         "ArchiveWindowSeconds": "5",
         "CartTimeoutSeconds": str(settings.cart_timeout_s),
+        # No reader reads for long here.
+        "CompactionStepSeconds": "0",
     }
     values |= {f"Run{job.capitalize()}": "true" if job in settings.jobs else "false" for job in JOBS}
     return [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
 
 
-def apply(settings: Settings, template: str) -> str:
+def apply(settings: Settings, template_url: str) -> str:
     cloudformation = aws.client(settings, "cloudformation")
     request = {
         "StackName": stack_name(settings),
-        "TemplateBody": template,
+        "TemplateURL": template_url,
         "Parameters": parameters(settings),
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     }

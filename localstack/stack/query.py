@@ -1,7 +1,11 @@
-"""Runs SQL in Athena and prints what it answers."""
+"""Runs SQL in Athena and prints what it answers.
+
+The emulator's Athena has no views. So a query that names one gets its definition with it, as a common table expression.
+"""
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -10,9 +14,10 @@ from botocore.exceptions import ClientError
 
 from . import aws
 from .console import DIM, Failure, paint, say, table, wait_for
-from .settings import Settings
+from .settings import REPOSITORY, Settings
 
 QUERY_LIMIT_S = 120
+VIEWS = REPOSITORY / "infra" / "athena" / "views"
 
 
 def query(settings: Settings, sql: str, file: str) -> int:
@@ -44,7 +49,7 @@ def answer(settings: Settings, sql: str) -> tuple[list[str], list[list[str]]]:
     athena = aws.client(settings, "athena")
     try:
         started = athena.start_query_execution(
-            QueryString=sql,
+            QueryString=with_views(settings, sql),
             WorkGroup=settings.resource("").rstrip("-"),
             QueryExecutionContext={"Database": settings.database},
         )
@@ -72,6 +77,33 @@ def answer(settings: Settings, sql: str) -> tuple[list[str], list[list[str]]]:
             found = found[1:] if found[:1] == [headers] else found
         rows += found
     return headers, rows
+
+
+def with_views(settings: Settings, sql: str) -> str:
+    """A query with the definitions of the views that it names."""
+    bare = without_comments(sql).strip()
+    # What is in quotes names no table.
+    words = set(re.findall(r"\w+", re.sub(r"'[^']*'", "", bare)))
+    named = [view for view in sorted(VIEWS.glob("*.sql")) if view.stem in words]
+    if not named or not re.match(r"(?i)(select|with)\b", bare):
+        return sql
+    definitions = ",\n".join(f"{view.stem} as (\n{definition(settings, view)}\n)" for view in named)
+    own = re.match(r"(?i)with\b", bare)
+    return f"with {definitions}" + (f",{bare[own.end() :]}" if own else f"\n{bare}")
+
+
+def definition(settings: Settings, view: Path) -> str:
+    # Columns of lists are texts in the emulator's empty tables, and would be in the whole view.
+    objects = aws.client(settings, "s3").list_objects_v2(
+        Bucket=settings.warehouse, Prefix=f"compacted/{view.stem}/", MaxKeys=1
+    )
+    if objects["KeyCount"] == 0:
+        return f"select * from archived_{view.stem}"
+    return without_comments(view.read_text()).strip()
+
+
+def without_comments(sql: str) -> str:
+    return "\n".join(line for line in sql.splitlines() if not line.lstrip().startswith("--"))
 
 
 def values(row: dict[str, Any]) -> list[str]:

@@ -18,10 +18,10 @@ REGION = "us-east-1"
 # The emulators' account for clients whose access key is not an account id.
 ACCOUNT = "000000000000"
 # The jobs that a deployment may leave out, each a function.
-JOBS = ("sales", "views", "carts", "anomalies", "inventory", "archive")
+JOBS = ("sales", "views", "carts", "anomalies", "inventory", "archive", "batch")
 FUNCTIONS = (*JOBS, "alerts")
 # Whoever tells of conditions needs somebody to publish them.
-TELLING = ("carts", "anomalies", "inventory")
+TELLING = ("carts", "anomalies", "inventory", "batch")
 STREAMS = ("product-views", "cart-events", "transactions")
 TABLES = ("metrics", "marks", "alerts")
 

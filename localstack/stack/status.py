@@ -77,7 +77,7 @@ def count_items(settings: Settings, name: str) -> int:
 
 
 def warehouse(settings: Settings) -> list[list[Any]]:
-    prefixes = [f"events/{name}/" for name in ARCHIVED] + ["quarantine/"]
+    prefixes = [f"events/{name}/" for name in ARCHIVED] + ["compacted/", "quarantine/", "catalog/", "warehouse/"]
     rows = [[prefix, *object_totals(settings, settings.warehouse, prefix)] for prefix in prefixes]
     failed = settings.warehouse.replace("warehouse", "failed-batches")
     return [*rows, ["failed batches", *object_totals(settings, failed, "")]]

@@ -38,6 +38,9 @@ pub trait Objects: Sync {
         bytes: Bytes,
         replaces: Option<&str>,
     ) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;
+
+    /// Removes an object, whatever its version; there may be none.
+    fn delete(&self, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 impl<O: Objects> Objects for &O {
@@ -56,6 +59,10 @@ impl<O: Objects> Objects for &O {
         replaces: Option<&str>,
     ) -> impl Future<Output = Result<Option<String>, StoreError>> + Send {
         (**self).put(key, bytes, replaces)
+    }
+
+    fn delete(&self, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send {
+        (**self).delete(key)
     }
 }
 
@@ -146,6 +153,14 @@ impl Objects for Bucket {
             Err(error) if matches!(status(&error), Some(PRECONDITION_FAILED | CONFLICT)) => Ok(None),
             Err(error) => Err(self.failed("PutObject", key, error)),
         }
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        let delete = self.client.delete_object().bucket(&self.name).key(key);
+        let deleted = delete.send().await;
+        deleted
+            .map(drop)
+            .map_err(|error| self.failed("DeleteObject", key, error))
     }
 }
 

@@ -86,6 +86,14 @@ impl Objects for MemoryBucket<'_> {
         };
         self.chaos.call(put).await
     }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        let (objects, key) = (self.objects.clone(), key.to_owned());
+        let delete = move || {
+            locked(&objects).remove(&key);
+        };
+        self.chaos.call(delete).await
+    }
 }
 
 fn version(bytes: &Bytes) -> String {

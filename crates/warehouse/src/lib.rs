@@ -7,6 +7,7 @@
 mod catalog;
 mod catalog_reader;
 mod columns;
+pub mod compacted;
 mod layout;
 mod parquet_file;
 pub mod read;
@@ -18,7 +19,8 @@ pub mod tables;
 pub use catalog::{CatalogProduct, CatalogTable, CatalogUser, encode_products, encode_users};
 pub use catalog_reader::read_initial_stock;
 pub use layout::{
-    analytics_key, archive_key, archive_prefix, catalog_key, catalog_prefix, quarantine_key,
+    analytics_key, archive_key, archive_prefix, archived_hour, archived_hour_prefix, catalog_key,
+    catalog_prefix, compacted_hour, compacted_hours_key, compacted_key, compacted_prefix, quarantine_key,
     quarantine_prefix, star_key, table_name,
 };
 pub use parquet_file::{EncodeError, EventFile, encode};

@@ -1,8 +1,9 @@
-//! The star schema: facts of sales and their dimensions, made from the archive and the catalog day by day.
+//! The star schema: facts of sales and views, and their dimensions, made from the archive and the catalog day by day.
 //!
 //! | table | a row is | key |
 //! |---|---|---|
 //! | `fact_sales` | a line of a purchase or of a refund; a refund's amounts are negative | transaction, line number |
+//! | `fact_product_views` | a product and how often it was looked at on a day | product, day |
 //! | `dim_date` | a day | `yyyymmdd` |
 //! | `dim_region` | a country | its place in the order of codes, from 1 |
 //! | `dim_payment_method` | a way to pay | its place in the contract, from 1 |
@@ -34,6 +35,7 @@ mod members;
 mod orders;
 mod rows;
 mod tables;
+mod views;
 
 pub use calendar::{CalendarDay, encode_dates};
 pub use dimensions::{CategoryDimension, Dimensions, ProductDimension, UserDimension};
@@ -42,6 +44,7 @@ pub use fixed::{encode_payment_methods, encode_regions, payment_method_key, regi
 pub use input::{catalog_reader, transactions_reader};
 pub use orders::{FACT_COLUMNS, event_days};
 pub use tables::StarTable;
+pub use views::{DayViews, product_views_reader, view_days};
 
 use crate::EncodeError;
 use crate::read::ReadError;
@@ -77,5 +80,12 @@ impl StarError {
             column,
             found: found.to_string(),
         })
+    }
+}
+
+fn no_key(column: &'static str, found: &(impl ToString + ?Sized)) -> StarError {
+    StarError::NoKey {
+        column,
+        found: found.to_string(),
     }
 }

@@ -23,6 +23,7 @@
 mod customers;
 mod products;
 mod regions;
+mod rows;
 mod sums;
 mod trends;
 
@@ -35,6 +36,7 @@ pub use customers::{
 };
 pub use products::{ProductPerformanceRow, encode_product_performance};
 pub use regions::{RegionMonthRow, encode_sales_by_region};
+pub use rows::encode_rows;
 pub use sums::SumColumns;
 pub use trends::{
     ForecastErrorRow, ForecastRow, SalesTrendRow, WeekdayIndexRow, encode_sales_forecast,

@@ -1,4 +1,4 @@
-//! Archived tables from outside: what is in a file, and that the stack template describes it.
+//! Archived tables from outside: what is in a file.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -10,9 +10,7 @@ use events::{
     Refund, Sale, Search, Stream, Timestamp, Uuid,
 };
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use warehouse::{ArchivedEvent, CatalogTable, EncodeError, encode, glue_columns, schema_of, table_name};
-
-const TEMPLATE: &str = include_str!("../../../infra/template.yaml");
+use warehouse::{ArchivedEvent, EncodeError, encode, schema_of};
 
 fn line() -> Line {
     Line {
@@ -127,31 +125,6 @@ fn written(stream: Stream) -> RecordBatch {
         .build()
         .unwrap();
     reader.next().unwrap().unwrap()
-}
-
-#[test]
-fn the_stack_template_has_the_very_columns() {
-    let archived = Stream::ALL
-        .iter()
-        .map(|&stream| (table_name(stream), schema_of(stream)));
-    let catalog = CatalogTable::ALL
-        .iter()
-        .map(|table| (format!("catalog_{}", table.as_str()), table.schema()));
-    for (table, schema) in archived.chain(catalog) {
-        let columns: Vec<String> = glue_columns(&schema)
-            .into_iter()
-            .map(|(name, kind)| format!("- {{Name: {name}, Type: {kind}}}"))
-            .collect();
-        let described: Vec<String> = TEMPLATE
-            .lines()
-            .map(|line| line.trim().replace(['"', '\''], ""))
-            .collect();
-        assert!(
-            described.windows(columns.len()).any(|lines| lines == columns),
-            "infra/template.yaml describes {table} otherwise than:\n{}",
-            columns.join("\n")
-        );
-    }
 }
 
 #[test]

@@ -5,26 +5,28 @@
 //! customers, that one put replaces. The same facts make the same bytes.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use analytics::retail::Overflow;
-use arrow::array::{Array as _, Int64Array, StringArray};
+use arrow::array::Int64Array;
 use aws::StoreError;
 use aws::bucket::{Listed, Objects};
 use bytes::Bytes;
-use events::{EventType, Stream, Timestamp};
+use events::Timestamp;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use warehouse::star::StarTable;
 use warehouse::tables::AnalyticsTable;
-use warehouse::{analytics_key, archive_prefix, star_key};
+use warehouse::{analytics_key, star_key};
 
-use crate::etl::{Progress, start_of};
+use crate::etl::{FactsProgress, Progress, start_of};
 use crate::tables::{self, TableError};
 use crate::{Catalog, FactFile, FileError, FileProblem, SalesFacts, Snapshot, read_sales};
-use warehouse::read::{optional, required, rows};
+use warehouse::read::{required, rows};
 
-/// Files that are fetched ahead of the threads that read them.
-const FILES_AHEAD: usize = 2;
+/// Files that are fetched ahead of those that are read.
+const FILES_AHEAD: usize = 4;
 
 /// Tables could not be made. What is published stays.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +53,8 @@ impl From<Overflow> for AnalysisError {
 pub enum Analysed {
     /// The tables are those of the facts.
     Published,
+    /// There are days whose facts are not those of the archive; the tables are as they were.
+    Pending,
     /// A gate objected, for this reason; the tables are as they were.
     HeldBack(String),
     /// Another run was faster.
@@ -73,11 +77,8 @@ impl<B: Objects> Analysis<B> {
     pub async fn run(&self, as_of_day: i32) -> Result<Analysed, AnalysisError> {
         let bucket = &self.bucket;
         let (progress, _) = Progress::load(bucket).await?;
-        if let Some(day) = progress.pending.first() {
-            let days = progress.pending.len();
-            return Ok(Analysed::HeldBack(format!(
-                "{days} days have events that their facts don't, the first one is day {day}"
-            )));
+        if progress.pending_days() > 0 {
+            return Ok(Analysed::Pending);
         }
         let stored: BTreeMap<String, String> = bucket
             .list("warehouse/")
@@ -93,7 +94,10 @@ impl<B: Objects> Analysis<B> {
         let snapshot = last_order.and_then(|(day, _)| start_of(day.checked_add(1)?));
         let previous = self.previous(&stored, snapshot).await?;
         let catalog = self.catalog().await?;
-        let views = self.views().await?;
+        let views = match self.views(&progress).await? {
+            Ok(views) => views,
+            Err(objection) => return Ok(Analysed::HeldBack(objection)),
+        };
         for (table, bytes) in tables::all(facts, &catalog, views, &previous)? {
             // Without a customer there is no snapshot to keep.
             let Some(snapshot) = snapshot else { continue };
@@ -110,9 +114,7 @@ impl<B: Objects> Analysis<B> {
     async fn facts(&self, progress: &Progress, as_of_day: i32) -> Result<SalesFacts, AnalysisError> {
         let (files, fetched) = sync_channel(FILES_AHEAD);
         let reader = thread::spawn(move || read_sales(fetched, as_of_day));
-        let with_rows = progress.days.iter().filter(|(_, published)| published.rows > 0);
-        for (day, start) in with_rows.filter_map(|(day, _)| Some((*day, start_of(*day)?))) {
-            let name = star_key(StarTable::FactSales, Some(start));
+        for (day, name) in day_files(StarTable::FactSales, &progress.sales) {
             let content = self.get(&name).await?;
             // A reader that is gone has failed, and says why below.
             if files.send(FactFile { name, day, content }).is_err() {
@@ -150,15 +152,30 @@ impl<B: Objects> Analysis<B> {
         }
     }
 
-    /// How often products were looked at, by the whole archive. A copy that was sent again counts again: to tell them apart
-    /// would take all ids of all views.
-    async fn views(&self) -> Result<BTreeMap<i64, i64>, AnalysisError> {
+    /// How often products were looked at. Fails for a day whose file is not the one that was published.
+    async fn views(&self, progress: &Progress) -> Result<Result<BTreeMap<i64, i64>, String>, AnalysisError> {
         let mut views = BTreeMap::new();
-        for Listed { key, .. } in self.bucket.list(&archive_prefix(Stream::ProductViews)).await? {
-            let counted = count_views(&mut views, self.get(&key).await?);
-            counted.map_err(|problem| FileError { file: key, problem })?;
+        let files = day_files(StarTable::FactProductViews, &progress.views);
+        let get = async |(day, file): (i32, String)| {
+            let content = self.get(&file).await?;
+            Ok::<_, StoreError>((day, file, content))
+        };
+        let mut fetched = pin!(stream::iter(files).map(get).buffered(FILES_AHEAD));
+        while let Some((day, file, content)) = fetched.try_next().await? {
+            let counted = count_views(&mut views, content);
+            let found = counted.map_err(|problem| FileError { file, problem })?;
+            let expected = progress
+                .views
+                .days
+                .get(&day)
+                .map_or(0, |published| published.events);
+            if i128::from(found) != i128::from(expected) {
+                return Ok(Err(format!(
+                    "views of day {day} should be {expected} and is {found}"
+                )));
+            }
         }
-        Ok(views)
+        Ok(Ok(views))
     }
 
     async fn get(&self, key: &str) -> Result<Bytes, StoreError> {
@@ -168,28 +185,35 @@ impl<B: Objects> Analysis<B> {
     }
 }
 
-fn count_views(views: &mut BTreeMap<i64, i64>, object: Bytes) -> Result<(), FileProblem> {
-    for batch in rows(object, &["event_type", "product_id"])? {
+/// The files of published days that have rows, in order.
+fn day_files(table: StarTable, progress: &FactsProgress) -> impl Iterator<Item = (i32, String)> {
+    let with_rows = progress.days.iter().filter(|(_, published)| published.rows > 0);
+    with_rows.filter_map(move |(day, _)| Some((*day, star_key(table, Some(start_of(*day)?)))))
+}
+
+/// Adds a day's views by product; tells how many they are.
+fn count_views(views: &mut BTreeMap<i64, i64>, file: Bytes) -> Result<i64, FileProblem> {
+    let mut in_all = 0;
+    for batch in rows(file, &["product_id", "views"])? {
         let batch = batch?;
-        let event_types: &StringArray = required(&batch, "event_type")?;
-        let product_ids: &Int64Array = optional(&batch, "product_id")?;
-        for row in 0..batch.num_rows() {
-            if event_types.value(row) == EventType::ProductView.as_str() && product_ids.is_valid(row) {
-                *views.entry(product_ids.value(row)).or_default() += 1;
-            }
+        let product_ids: &Int64Array = required(&batch, "product_id")?;
+        let counts: &Int64Array = required(&batch, "views")?;
+        for (product_id, count) in product_ids.values().iter().zip(counts.values()) {
+            *views.entry(*product_id).or_default() += count;
+            in_all += count;
         }
     }
-    Ok(())
+    Ok(in_all)
 }
 
 /// Why tables may not be made of facts, if they may not: orders and money must be those that were published, day by day, and
 /// by region the same.
 fn objection(progress: &Progress, facts: &SalesFacts) -> Result<Option<String>, Overflow> {
-    for (day, published) in &progress.days {
+    for (day, published) in &progress.sales.days {
         let sales = facts.days.get(day).map(|day| day.sales).unwrap_or_default();
         let orders = i128::from(sales.orders) + i128::from(sales.refunds);
         let checks = [
-            ("orders", i128::from(published.orders), orders),
+            ("orders", i128::from(published.events), orders),
             ("net_minor", published.net_minor, sales.net_minor()),
         ];
         if let Some((name, expected, found)) =

@@ -10,6 +10,7 @@
 //!
 //! No day is published that a [gate](gate) objects to; its old file stays, and the day stays pending.
 
+mod day;
 mod dimensions;
 mod gate;
 mod progress;
@@ -20,19 +21,24 @@ use std::ops::RangeInclusive;
 use aws::StoreError;
 use aws::bucket::Objects;
 use bytes::Bytes;
-use events::Stream;
-use warehouse::star::{
-    DayFacts, Dimensions, StarError, StarTable, catalog_reader, event_days, transactions_reader,
+use futures::{StreamExt as _, TryStream, TryStreamExt as _, stream};
+use warehouse::compacted::{CompactedHours, readable};
+use warehouse::star::{Dimensions, StarError, StarTable, catalog_reader};
+use warehouse::{
+    CatalogTable, archive_prefix, catalog_prefix, compacted_hours_key, compacted_prefix, star_key,
 };
-use warehouse::{CatalogTable, archive_prefix, catalog_prefix, star_key};
 
+use self::day::Facts;
 pub(crate) use self::dimensions::start_of;
 use self::dimensions::{StoredDimensions, store_fixed};
-use self::gate::Control;
-pub(crate) use self::progress::Progress;
 use self::progress::Published;
+pub(crate) use self::progress::{FactsProgress, Progress};
 use crate::FileProblem;
 
+/// Objects that are fetched ahead of the one that is looked at.
+const FETCHED_AHEAD: usize = 8;
+/// The same of those that are large.
+const LARGE_FETCHED_AHEAD: usize = 2;
 /// So many days are made before the progress is saved again: what a killed run does twice, at most.
 const DAYS_BETWEEN_SAVES: usize = 16;
 
@@ -80,24 +86,36 @@ pub enum Ended {
 pub struct Rebuilt {
     /// Archive objects that it had not seen before.
     pub objects: usize,
-    /// Days that it published.
-    pub days: Vec<i32>,
-    /// Days that a gate held back, and why.
-    pub held_back: Vec<(i32, String)>,
-    /// Days that are left to the next run, those held back among them.
+    /// Days that it published, of any table.
+    pub days: BTreeSet<i32>,
+    /// Days that a gate held back.
+    pub held_back: Vec<HeldBack>,
+    /// Days of all tables that are left to the next run, those held back among them.
     pub pending: usize,
+}
+
+/// A day that was not published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldBack {
+    /// Of which table.
+    pub table: StarTable,
+    /// Which day.
+    pub day: i32,
+    /// What doesn't add up.
+    pub why: String,
 }
 
 /// The star schema in a bucket.
 #[derive(Debug)]
 pub struct Etl<B> {
     bucket: B,
+    until: i32,
 }
 
 impl<B: Objects> Etl<B> {
-    /// Of the archive in `bucket`, and into it.
-    pub const fn new(bucket: B) -> Self {
-        Self { bucket }
+    /// Of the archive in `bucket`, and into it. The calendar goes to the day `until`, if the facts don't go further.
+    pub const fn new(bucket: B, until: i32) -> Self {
+        Self { bucket, until }
     }
 
     /// Publishes what is new, and `asked` days over again. Stops between two objects or days once `is_time_up`.
@@ -112,13 +130,22 @@ impl<B: Objects> Etl<B> {
         let mut dimensions = StoredDimensions::load(bucket).await?;
         let mut rebuilt = Rebuilt::default();
         let is_catalog_new = self.take_catalog(&mut progress, &mut dimensions).await?;
-        rebuilt.objects = self.index(&mut progress, &mut dimensions, &is_time_up).await?;
+        // Before the listings: so they have what counts of each hour.
+        let hours = self.compacted_hours().await?;
+        for facts in Facts::ALL {
+            let archived = self.archived(facts, &hours).await?;
+            rebuilt.objects += self
+                .index((facts, archived), &mut progress, &mut dimensions, &is_time_up)
+                .await?;
+        }
         if (is_catalog_new || rebuilt.objects > 0) && !dimensions.store(bucket).await? {
             return Ok(Ended::Forestalled);
         }
         if let Some(asked) = asked {
-            let known = progress.objects.values().flatten().copied();
-            progress.pending.extend(known.filter(|day| asked.contains(day)));
+            for facts in Facts::ALL {
+                let FactsProgress { objects, pending, .. } = progress.of_mut(facts);
+                pending.extend(objects.values().flatten().filter(|day| asked.contains(day)));
+            }
         }
         // From here on, whoever runs knows what is to be done.
         if progress != before {
@@ -127,40 +154,50 @@ impl<B: Objects> Etl<B> {
                 return Ok(Ended::Forestalled);
             }
         }
-        let published = self.published_versions().await?;
-        let mut unsaved = 0;
-        for day in progress.pending.clone() {
-            if is_time_up() {
-                break;
-            }
-            match self.rebuild(day, &progress, &dimensions, &published).await? {
-                Day::Published(totals) => {
-                    progress.pending.remove(&day);
-                    progress.days.insert(day, totals);
-                    rebuilt.days.push(day);
-                    unsaved += 1;
-                }
-                Day::HeldBack(why) => rebuilt.held_back.push((day, why)),
-                Day::Forestalled => return Ok(Ended::Forestalled),
-            }
-            if unsaved == DAYS_BETWEEN_SAVES {
-                version = progress.save(bucket, version.as_deref()).await?;
-                if version.is_none() {
-                    return Ok(Ended::Forestalled);
-                }
-                unsaved = 0;
-            }
-        }
-        if let (Some((first, _)), Some((last, _))) =
-            (progress.days.first_key_value(), progress.days.last_key_value())
-            && !store_fixed(bucket, (*first, *last)).await?
+        // Before the facts, so that each finds its day, country and way to pay.
+        if let Some((first, last)) = days_of_facts(&progress)
+            && !store_fixed(bucket, first..=last.max(self.until)).await?
         {
             return Ok(Ended::Forestalled);
+        }
+        let mut unsaved = 0;
+        for facts in Facts::ALL {
+            let published = self.published_versions(facts).await?;
+            for day in progress.of(facts).pending.clone() {
+                if is_time_up() {
+                    break;
+                }
+                match self
+                    .rebuild((facts, day), &progress, &dimensions, &published)
+                    .await?
+                {
+                    Day::Published(totals) => {
+                        let progress = progress.of_mut(facts);
+                        progress.pending.remove(&day);
+                        progress.days.insert(day, totals);
+                        rebuilt.days.insert(day);
+                        unsaved += 1;
+                    }
+                    Day::HeldBack(why) => rebuilt.held_back.push(HeldBack {
+                        table: facts.table(),
+                        day,
+                        why,
+                    }),
+                    Day::Forestalled => return Ok(Ended::Forestalled),
+                }
+                if unsaved == DAYS_BETWEEN_SAVES {
+                    version = progress.save(bucket, version.as_deref()).await?;
+                    if version.is_none() {
+                        return Ok(Ended::Forestalled);
+                    }
+                    unsaved = 0;
+                }
+            }
         }
         if unsaved > 0 && progress.save(bucket, version.as_deref()).await?.is_none() {
             return Ok(Ended::Forestalled);
         }
-        rebuilt.pending = progress.pending.len();
+        rebuilt.pending = progress.pending_days();
         Ok(Ended::Done(rebuilt))
     }
 
@@ -193,53 +230,84 @@ impl<B: Objects> Etl<B> {
         Ok(true)
     }
 
+    async fn compacted_hours(&self) -> Result<CompactedHours, EtlError> {
+        let key = compacted_hours_key();
+        let file = self.bucket.get(&key).await?;
+        let hours = file.map(|(file, _)| CompactedHours::read(file)).transpose();
+        let hours = hours.map_err(|problem| EtlError::object(key, problem.into()))?;
+        Ok(hours.unwrap_or_default())
+    }
+
+    /// The objects of a stream's archive that count.
+    async fn archived(&self, facts: Facts, hours: &CompactedHours) -> Result<BTreeSet<String>, StoreError> {
+        let stream = facts.stream();
+        let archived = self.bucket.list(&archive_prefix(stream)).await?;
+        let compacted = self.bucket.list(&compacted_prefix(stream)).await?;
+        let [archived, compacted] =
+            [&archived, &compacted].map(|listed| listed.iter().map(|object| &*object.key));
+        let counting = readable(stream, archived, compacted, hours);
+        Ok(counting.into_iter().map(str::to_owned).collect())
+    }
+
     /// Notes the days and the members of objects that are new, and the days of those that are gone; tells how many are new.
     async fn index(
         &self,
+        (facts, archived): (Facts, BTreeSet<String>),
         progress: &mut Progress,
         dimensions: &mut StoredDimensions,
         is_time_up: &impl Fn() -> bool,
     ) -> Result<usize, EtlError> {
-        let listed = self.bucket.list(&archive_prefix(Stream::Transactions)).await?;
-        let there: BTreeSet<&str> = listed.iter().map(|object| object.key.as_str()).collect();
-        let Progress { objects, pending, .. } = progress;
+        let FactsProgress { objects, pending, .. } = progress.of_mut(facts);
         objects.retain(|key, days| {
-            let is_there = there.contains(key.as_str());
+            let is_there = archived.contains(key);
             if !is_there {
                 pending.extend(days.iter().copied());
             }
             is_there
         });
-        let mut new = 0;
-        for object in &listed {
-            if objects.contains_key(&object.key) {
-                continue;
-            }
+        let new = archived.iter().filter(|key| !objects.contains_key(*key));
+        let new: Vec<&str> = new.map(String::as_str).collect();
+        let mut fetched = self.fetch(new);
+        let mut taken = 0;
+        while let Some((key, object)) = fetched.try_next().await? {
             if is_time_up() {
                 break;
             }
-            let Some((bytes, _)) = self.bucket.get(&object.key).await? else {
-                continue;
-            };
-            let days = look_at(&mut dimensions.all, bytes)
-                .map_err(|problem| EtlError::object(object.key.as_str(), problem))?;
+            let Some(bytes) = object else { continue };
+            let looked_at = facts.look_at(&mut dimensions.all, bytes);
+            let days = looked_at.map_err(|problem| EtlError::object(key, problem))?;
             pending.extend(days.iter().copied());
-            objects.insert(object.key.clone(), days.into_iter().collect());
-            new += 1;
+            objects.insert(key.to_owned(), days.into_iter().collect());
+            taken += 1;
         }
-        Ok(new)
+        Ok(taken)
+    }
+
+    /// Compacted objects, then others, each in the order of the list; `None` for one that is gone.
+    fn fetch<'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k str>,
+    ) -> impl TryStream<Ok = (&'k str, Option<Bytes>), Error = StoreError> + Unpin {
+        let get = async |key| {
+            let object = self.bucket.get(key).await?;
+            Ok((key, object.map(|(bytes, _)| bytes)))
+        };
+        let (large, small): (Vec<_>, Vec<_>) =
+            keys.into_iter().partition(|key| key.starts_with("compacted/"));
+        let large = stream::iter(large).map(get).buffered(LARGE_FETCHED_AHEAD);
+        Box::pin(large.chain(stream::iter(small).map(get).buffered(FETCHED_AHEAD)))
     }
 
     /// The versions of the days' files, by key.
-    async fn published_versions(&self) -> Result<BTreeMap<String, String>, StoreError> {
-        let prefix = format!("warehouse/{}/", StarTable::FactSales.as_str());
+    async fn published_versions(&self, facts: Facts) -> Result<BTreeMap<String, String>, StoreError> {
+        let prefix = format!("warehouse/{}/", facts.table().as_str());
         let listed = self.bucket.list(&prefix).await?;
         Ok(listed.into_iter().map(|file| (file.key, file.version)).collect())
     }
 
     async fn rebuild(
         &self,
-        day: i32,
+        (facts, day): (Facts, i32),
         progress: &Progress,
         dimensions: &StoredDimensions,
         published: &BTreeMap<String, String>,
@@ -247,35 +315,43 @@ impl<B: Objects> Etl<B> {
         let Some(start) = start_of(day) else {
             return Ok(Day::HeldBack(format!("day {day} is not in the calendar")));
         };
-        let key = star_key(StarTable::FactSales, Some(start));
-        let mut facts =
-            DayFacts::new(day, &dimensions.all).map_err(|error| EtlError::star(key.as_str(), error))?;
-        let mut control = Control::new(day);
-        let sources = progress.objects.iter().filter(|(_, days)| days.contains(&day));
-        for (source, _) in sources {
-            let gone = || StoreError::new("GetObject", source.as_str(), "it was there when the run began");
-            let (bytes, _) = self.bucket.get(source).await?.ok_or_else(gone)?;
-            let added = add_source(&mut facts, &mut control, bytes);
-            added.map_err(|problem| EtlError::object(source.as_str(), problem))?;
+        let key = star_key(facts.table(), Some(start));
+        let named = |problem| EtlError::object(key.as_str(), problem);
+        let mut open = facts.begin(day, &dimensions.all).map_err(named)?;
+        let objects = progress.of(facts).objects.iter();
+        let sources = objects.filter(|(_, days)| days.contains(&day));
+        let mut fetched = self.fetch(sources.map(|(source, _)| source.as_str()));
+        while let Some((source, object)) = fetched.try_next().await? {
+            let gone = || StoreError::new("GetObject", source, "it was there when the run began");
+            let added = open.add(object.ok_or_else(gone)?);
+            added.map_err(|problem| EtlError::object(source, problem))?;
         }
-        let named = |error| EtlError::star(key.as_str(), error);
-        let file = facts.finish().map_err(named)?;
-        let objection = control
-            .objection(&file)
-            .map_err(|problem| EtlError::object(key.as_str(), problem))?;
-        if let Some(objection) = objection {
+        drop(fetched);
+        let made = open.finish().map_err(named)?;
+        if let Some(objection) = made.objection {
             return Ok(Day::HeldBack(objection));
         }
-        let totals = Published::from(&file.totals);
         let version = published.get(&key).map(String::as_str);
-        let Some(bytes) = file.bytes else {
-            return Ok(Day::Published(totals));
+        let Some(bytes) = made.bytes else {
+            return Ok(Day::Published(made.totals));
         };
         match self.bucket.put(&key, bytes.into(), version).await? {
-            Some(_) => Ok(Day::Published(totals)),
+            Some(_) => Ok(Day::Published(made.totals)),
             None => Ok(Day::Forestalled),
         }
     }
+}
+
+/// The first and the last day of facts, published or pending.
+fn days_of_facts(progress: &Progress) -> Option<(i32, i32)> {
+    let days = || {
+        let of = |facts| {
+            let FactsProgress { days, pending, .. } = progress.of(facts);
+            days.keys().chain(pending).copied()
+        };
+        Facts::ALL.into_iter().flat_map(of)
+    };
+    days().min().zip(days().max())
 }
 
 /// A part of the catalog.
@@ -287,29 +363,6 @@ fn take_part(dimensions: &mut Dimensions, table: CatalogTable, part: Bytes) -> R
         }
     }
     Ok(())
-}
-
-/// The days of an archive object; takes its members.
-fn look_at(dimensions: &mut Dimensions, object: Bytes) -> Result<BTreeSet<i32>, FileProblem> {
-    let mut days = BTreeSet::new();
-    for batch in transactions_reader(object)? {
-        let batch = batch?;
-        days.extend(event_days(&batch)?);
-        dimensions.infer(&batch)?;
-    }
-    Ok(days)
-}
-
-/// An archive object of a day.
-fn add_source(
-    facts: &mut DayFacts<'_, Dimensions>,
-    control: &mut Control,
-    source: Bytes,
-) -> Result<(), FileProblem> {
-    for batch in transactions_reader(source.clone())? {
-        facts.add(&batch?)?;
-    }
-    control.add(source)
 }
 
 /// What became of a day.

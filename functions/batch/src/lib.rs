@@ -7,17 +7,23 @@
 //! same.
 
 pub mod analysis;
+pub mod athena;
 mod buyers;
 mod catalog;
+pub mod compaction;
 mod error;
 pub mod etl;
 mod facts;
+mod handler;
 mod orders;
 mod parallel;
+mod request;
 mod snapshot;
 pub mod tables;
 
 pub use catalog::Catalog;
 pub use error::{FileError, FileProblem};
 pub use facts::{FactFile, SalesFacts, read_customers, read_sales};
+pub use handler::{Batch, Engine, Objection, Outcome, Report, RunError, Settings};
+pub use request::Request;
 pub use snapshot::Snapshot;

@@ -27,14 +27,14 @@ fn published(bucket: &MemoryBucket<'_>) -> BTreeMap<String, Bytes> {
 /// Runs until there is nothing left to do.
 fn settle(bucket: &MemoryBucket<'_>, chaos: &Chaos) {
     let done = (0..200).any(|_| {
-        let ended = chaos.invoke(Etl::new(bucket).run(None, || false));
+        let ended = chaos.invoke(Etl::new(bucket, FIRST_DAY).run(None, || false));
         matches!(ended, Some(Ok(Ended::Done(rebuilt))) if rebuilt.pending == 0)
     });
     assert!(done, "a run still fails when there is no trouble left");
 }
 
 fn run(bucket: &MemoryBucket<'_>, chaos: &Chaos) -> Rebuilt {
-    match chaos.invoke(Etl::new(bucket).run(None, || false)) {
+    match chaos.invoke(Etl::new(bucket, FIRST_DAY).run(None, || false)) {
         Some(Ok(Ended::Done(rebuilt))) => rebuilt,
         other => panic!("{other:?}"),
     }
@@ -58,7 +58,7 @@ fn disturbed(seed: u64, objects: &[(String, Bytes)], guard: Guard) -> BTreeMap<S
     let chaos = Chaos::new(seed);
     let bucket = MemoryBucket::new(&chaos, guard);
     catalog(&bucket);
-    let etl = Etl::new(&bucket);
+    let etl = Etl::new(&bucket, FIRST_DAY);
     for (key, bytes) in objects {
         let arrive = || bucket.insert(key.clone(), bytes.clone());
         let run = |asked| etl.run(asked, || false);
@@ -129,6 +129,10 @@ impl Objects for Hanging<'_> {
         *self.put.lock().unwrap() = Some((bytes, replaces.map(str::to_owned)));
         Err(StoreError::new("PutObject", key, "no answer"))
     }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.bucket.delete(key).await
+    }
 }
 
 /// A run dies while it puts an object; an order arrives, and another run; then the put lands. What is there before, and after.
@@ -148,7 +152,7 @@ fn with_a_late_put(key: &str, guard: Guard) -> [Option<Bytes>; 2] {
         key,
         put: Mutex::default(),
     };
-    let died = chaos.invoke(Etl::new(&hanging).run(None, || false));
+    let died = chaos.invoke(Etl::new(&hanging, FIRST_DAY).run(None, || false));
     assert!(matches!(died, Some(Err(_))), "{died:?}");
     arrive(2, 3);
     run(&bucket, &chaos);
@@ -204,13 +208,13 @@ fn a_late_event_rebuilds_the_days_that_it_touches_and_no_other() {
     let event = |user_id: u64, day: i32| testkit::example(user_id, at(day));
     let (key, bytes) = object(0, &[event(1, 10), event(2, 11), event(3, 12)]);
     bucket.insert(key, bytes);
-    assert_eq!(run(&bucket, &chaos).days, [10, 11, 12]);
+    assert_eq!(run(&bucket, &chaos).days, [10, 11, 12].into());
     let before = published(&bucket);
     let (key, bytes) = object(1, &[event(4, 11), event(1, 10)]);
     bucket.insert(key, bytes);
     let rebuilt = run(&bucket, &chaos);
     // Day 10 only got a copy of what it had.
-    assert_eq!((rebuilt.objects, rebuilt.days), (1, vec![10, 11]));
+    assert_eq!((rebuilt.objects, rebuilt.days), (1, BTreeSet::from([10, 11])));
     let after = published(&bucket);
     let changed: BTreeSet<&str> = after
         .iter()
@@ -244,7 +248,7 @@ fn a_run_that_is_out_of_time_leaves_the_rest_to_the_next() {
             steps.set(steps.get() + 1);
             steps.get() > 1
         };
-        let ended = chaos.invoke(Etl::new(&bucket).run(None, is_time_up));
+        let ended = chaos.invoke(Etl::new(&bucket, FIRST_DAY).run(None, is_time_up));
         let Some(Ok(Ended::Done(rebuilt))) = ended else {
             panic!("{ended:?}")
         };
@@ -266,7 +270,7 @@ fn an_object_that_is_no_parquet_is_named() {
         "no Parquet",
     );
     let error = chaos
-        .invoke(Etl::new(&bucket).run(None, || false))
+        .invoke(Etl::new(&bucket, FIRST_DAY).run(None, || false))
         .unwrap()
         .unwrap_err();
     assert!(error.to_string().contains("hour=00/x.parquet"), "{error}");

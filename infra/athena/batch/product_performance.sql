@@ -1,11 +1,11 @@
 -- How do products perform? Sales and refunds, margin, conversion, rank in the category, ABC class and trend.
 -- Orders: those with the product. Net: gross - discount - refunded. Net units: units - refunded units.
 -- Margin: net - cost x net units, at today's cost. Margin rate: margin / net. Refund rate: refunded units / units.
--- Views: of the archive, where one that a producer sent again counts again. Conversion: orders / views.
+-- Views: one that a producer sent again counts again. Conversion: orders / views.
 -- Category: the catalog's; else that of the latest row, of several on that day the greatest.
 -- Rank: 1 + products of the category with more net. ABC: by the share of all positive net that products with more net have.
 -- Trend: net of the 28 days up to as_of_date / net of the 28 days before - 1, where the latter is positive.
--- Reads fact_sales, dim_product, product_views. ${as_of_date}: the last complete day, such as 2026-11-22.
+-- Reads fact_sales, fact_product_views, dim_product. ${as_of_date}: the last complete day, such as 2026-11-22.
 with sold as (
     select product_id,
            substr(max(concat(cast(dt as varchar), category)), 11) as latest_category,
@@ -24,9 +24,8 @@ with sold as (
     group by product_id
 ),
 viewed as (
-    select product_id, count(*) as views
-    from product_views
-    where event_type = 'product_view'
+    select product_id, cast(sum(views) as bigint) as views
+    from fact_product_views
     group by product_id
 ),
 catalog as (

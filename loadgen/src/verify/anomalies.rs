@@ -75,7 +75,8 @@ const fn kind_of(rule: AlertType) -> Option<Anomaly> {
         | AlertType::AbandonedCart
         | AlertType::HighDemand
         | AlertType::LowStock
-        | AlertType::OutOfStock => None,
+        | AlertType::OutOfStock
+        | AlertType::GateClosed => None,
     }
 }
 

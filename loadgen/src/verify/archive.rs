@@ -6,15 +6,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use bytes::Bytes;
 use events::{Country, EventType, MS_PER_HOUR, Stream, Timestamp, Uuid};
-use futures::{StreamExt, TryStreamExt, stream};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use warehouse::compacted::readable;
+use warehouse::{archive_prefix, compacted_prefix};
 
 use self::columns::{AnyError, Columns};
 use super::report::{Check, cells_check, signed};
 use super::sales::{self, SalesCells};
-use super::{CONCURRENT_READS, EventCells, Sent, quarantine};
+use super::{CONCURRENT_READS, EventCells, Sent, objects, quarantine};
 use crate::deployment::Deployment;
-use crate::failure::{Failure, causes};
+use crate::failure::Failure;
 use crate::ledger::{Carts, FaultFacts};
 
 /// An object is filed under the hour in which its first record arrived. A function that catches up after an outage may put
@@ -118,19 +119,18 @@ fn second_copies(found: u64, on_purpose: u64, possible: u64) -> u64 {
 /// Reads all objects that can hold events of the runs.
 async fn read(deployment: &Deployment, sent: &Sent) -> Result<Stored, Failure> {
     let mut reading = Reading::new(sent);
+    // Before the listings: so they have what counts of each hour.
+    let hours = objects::compacted_hours(deployment).await?;
     for &stream in Stream::ALL {
-        let keys = keys(deployment, &warehouse::archive_prefix(stream), sent).await?;
-        let mut objects = stream::iter(keys)
-            .map(|key| async move { get(deployment, &key).await.map(|bytes| (key, bytes)) })
-            .buffered(CONCURRENT_READS);
-        while let Some((key, bytes)) = objects.try_next().await? {
-            reading.add_object(stream, bytes).map_err(|error| {
-                Failure::run(format!(
-                    "cannot read s3://{}/{key}: {error}",
-                    deployment.warehouse
-                ))
-            })?;
-        }
+        let archived = keys(deployment, &archive_prefix(stream), sent).await?;
+        let compacted = keys(deployment, &compacted_prefix(stream), sent).await?;
+        let [archived, compacted] = [&archived, &compacted].map(|keys| keys.iter().map(String::as_str));
+        let counting = readable(stream, archived, compacted, &hours);
+        let objects = counting.into_iter().map(|key| (key.to_owned(), stream));
+        objects::read_each(deployment, objects, CONCURRENT_READS, |stream, bytes| {
+            reading.add_object(stream, bytes)
+        })
+        .await?;
     }
     let Reading {
         mut stored, carts, ..
@@ -145,52 +145,9 @@ pub(super) async fn keys(deployment: &Deployment, prefix: &str, sent: &Sent) -> 
         return Ok(Vec::new());
     };
     let hour = |time: Timestamp| format!("{prefix}dt={}/hour={}", time.date(), time.hour());
+    let first_hour = hour(from.plus_ms(OBJECTS_FROM_MS));
     let after_last_hour = format!("{}~", hour(to.plus_ms(OBJECTS_TO_MS)));
-    let list = deployment
-        .s3
-        .list_objects_v2()
-        .bucket(&deployment.warehouse)
-        .prefix(prefix);
-    let mut pages = list
-        .start_after(hour(from.plus_ms(OBJECTS_FROM_MS)))
-        .into_paginator()
-        .send();
-    let mut keys = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| {
-            Failure::run(format!(
-                "cannot list {prefix} in {}: {}",
-                deployment.warehouse,
-                causes(&error)
-            ))
-        })?;
-        for key in page.contents().iter().filter_map(|object| object.key()) {
-            if key > after_last_hour.as_str() {
-                return Ok(keys);
-            }
-            keys.push(key.to_owned());
-        }
-    }
-    Ok(keys)
-}
-
-pub(super) async fn get(deployment: &Deployment, key: &str) -> Result<Bytes, Failure> {
-    let failed = |error: &(dyn std::error::Error + 'static)| {
-        Failure::run(format!(
-            "cannot read s3://{}/{key}: {}",
-            deployment.warehouse,
-            causes(error)
-        ))
-    };
-    let object = deployment
-        .s3
-        .get_object()
-        .bucket(&deployment.warehouse)
-        .key(key)
-        .send()
-        .await
-        .map_err(|e| failed(&e))?;
-    Ok(object.body.collect().await.map_err(|e| failed(&e))?.into_bytes())
+    objects::list(deployment, prefix, Some(first_hour), Some(&after_last_hour)).await
 }
 
 struct Reading<'a> {

@@ -6,7 +6,7 @@ use analytics::Partial;
 use analytics::carts::{CartMinute, CartsPartial};
 use events::{EventType, MS_PER_MINUTE, Minute, Timestamp};
 
-use super::report::{Check, cells_check, signed};
+use super::report::{Check, cells_check};
 use super::{Sent, TypeCells, add_up, read_minutes, type_checks};
 use crate::deployment::Deployment;
 use crate::failure::Failure;
@@ -76,6 +76,23 @@ pub(super) fn fate_checks(
         .filter(|(minute, _)| expected.contains_key(minute))
         .map(|(minute, figures)| (*minute, facts_of(figures)))
         .collect();
+    let mut checks = measure_checks(expected, &found);
+    if let Some(NotDue { carts, until }) = NotDue::of(expected, now) {
+        let settled = measure_checks(expected, &settled(expected, &found, now));
+        let waiting = checks
+            .iter_mut()
+            .zip(settled)
+            .filter(|(check, settled)| check.difference != 0 && check.difference != settled.difference);
+        for (check, settled) in waiting {
+            check.name = format!("{} ({carts} not due until {until})", check.name);
+            check.not_due_until = (settled.difference == 0).then_some(until);
+        }
+    }
+    checks
+}
+
+/// A sum of each measure, and how many minutes agree in all of them.
+fn measure_checks(expected: &CartCells, found: &CartCells) -> Vec<Check> {
     let measures: [(&str, Measure); 7] = [
         ("created", |of| of.created),
         ("checked out", |of| of.checked_out),
@@ -88,23 +105,9 @@ pub(super) fn fate_checks(
     let sum = |cells: &CartCells, of: Measure| cells.values().map(of).sum();
     let mut checks: Vec<Check> = measures
         .iter()
-        .map(|(name, of)| Check::new(format!("carts {name}"), sum(expected, *of), sum(&found, *of)))
+        .map(|(name, of)| Check::new(format!("carts {name}"), sum(expected, *of), sum(found, *of)))
         .collect();
-    checks.push(cells_check("carts minutes equal".to_owned(), expected, &found));
-    if let Some(note) = not_due(expected, now) {
-        let waiting = |check: &&mut Check| {
-            let of_abandonment = [
-                "carts abandoned",
-                "carts value_abandoned_minor",
-                "carts minutes equal",
-            ];
-            check.difference != 0 && of_abandonment.contains(&check.name.as_str())
-        };
-        checks
-            .iter_mut()
-            .filter(waiting)
-            .for_each(|check| check.name += &note);
-    }
+    checks.push(cells_check("carts minutes equal".to_owned(), expected, found));
     checks
 }
 
@@ -120,17 +123,49 @@ const fn facts_of(figures: &CartMinute) -> CartFacts {
     }
 }
 
-/// How many carts the system cannot know to be abandoned yet, and until when; `None` if it has had time for all.
-fn not_due(expected: &CartCells, now: Timestamp) -> Option<String> {
-    let due = |minute: Minute| minute.plus(1).start().map(|end| end.plus_ms(SWEEP_INTERVAL_MS));
-    let pending = || {
-        expected
-            .iter()
-            .filter(|(minute, facts)| facts.abandoned > 0 && due(**minute) > Some(now))
-    };
-    let until = pending().filter_map(|(minute, _)| due(*minute)).max()?;
-    let carts: i64 = pending().map(|(_, facts)| facts.abandoned).sum();
-    Some(format!(" ({} not due until {until})", signed(carts)))
+/// Carts that the system cannot know to be abandoned yet.
+struct NotDue {
+    carts: u64,
+    until: Timestamp,
+}
+
+impl NotDue {
+    /// `None` if the system has had time for all.
+    fn of(expected: &CartCells, now: Timestamp) -> Option<Self> {
+        let until = pending(expected, now)
+            .filter_map(|(minute, _)| due(*minute))
+            .max()?;
+        let carts: i64 = pending(expected, now).map(|(_, facts)| facts.abandoned).sum();
+        Some(Self {
+            carts: carts.unsigned_abs(),
+            until,
+        })
+    }
+}
+
+/// When the system must know which carts were abandoned in a minute.
+fn due(minute: Minute) -> Option<Timestamp> {
+    minute.plus(1).start().map(|end| end.plus_ms(SWEEP_INTERVAL_MS))
+}
+
+fn pending(expected: &CartCells, now: Timestamp) -> impl Iterator<Item = (&Minute, &CartFacts)> {
+    expected
+        .iter()
+        .filter(move |(minute, facts)| facts.abandoned > 0 && due(**minute) > Some(now))
+}
+
+/// What is found, as it will be if all carts that are not due come to be abandoned as expected; too many already are a
+/// difference all the same.
+fn settled(expected: &CartCells, found: &CartCells, now: Timestamp) -> CartCells {
+    let mut settled = found.clone();
+    for (minute, facts) in pending(expected, now) {
+        let found = settled.entry(*minute).or_default();
+        if found.abandoned <= facts.abandoned && found.value_abandoned_minor <= facts.value_abandoned_minor {
+            found.abandoned = facts.abandoned;
+            found.value_abandoned_minor = facts.value_abandoned_minor;
+        }
+    }
+    settled
 }
 
 #[cfg(test)]
@@ -216,5 +251,56 @@ mod tests {
         );
         // A sweep that was early is no difference, and has no note.
         assert_eq!(check(&expected, &expected), []);
+    }
+
+    #[test]
+    fn what_is_not_due_is_told_apart_from_what_differs() {
+        let until = at(132 * MS_PER_MINUTE);
+        let expected = cells([(1, left(2)), (99, left(8)), (130, left(1))]);
+        // Of the checks that differ: which ones, whether they have the note, and whether they wait for nothing else.
+        let told = |expected: &CartCells, found: &CartCells| {
+            let checks = fate_checks(expected, &figures(found), at(NOW_MS));
+            let note = format!(" (9 not due until {until})");
+            let told = checks.into_iter().filter_map(|check| {
+                let name = check.name.strip_suffix(&note);
+                assert!(name.is_none() || check.difference != 0, "{check:?}");
+                let waits = check.not_due_until.is_some_and(|of_check| of_check == until);
+                let name_and_note = (name.unwrap_or(&check.name).to_owned(), name.is_some());
+                (check.difference != 0).then_some((name_and_note, waits))
+            });
+            told.collect::<Vec<_>>()
+        };
+        let named = |name: &str, has_note, waits| ((name.to_owned(), has_note), waits);
+        let of_abandonment = |waits| {
+            [
+                named("carts abandoned", true, waits),
+                named("carts value_abandoned_minor", true, waits),
+                named("carts minutes equal", true, waits),
+            ]
+        };
+        let some = cells([(1, left(2)), (99, left(3))]);
+        assert_eq!(told(&expected, &some), of_abandonment(true));
+        let too_few = cells([(1, left(1)), (99, left(3))]);
+        assert_eq!(told(&expected, &too_few), of_abandonment(false));
+        // One too many, and one to come: the sums are right by accident.
+        let too_many = cells([(1, left(2)), (99, left(9))]);
+        assert_eq!(
+            told(&expected, &too_many),
+            [named("carts minutes equal", true, false)]
+        );
+        let created = CartFacts {
+            created: 1,
+            ..left(9)
+        };
+        assert_eq!(
+            told(&cells([(130, created)]), &CartCells::new()),
+            [
+                named("carts created", false, false),
+                named("carts abandoned", true, true),
+                named("carts value_abandoned_minor", true, true),
+                // The minute lacks more than what is to come.
+                named("carts minutes equal", false, false),
+            ]
+        );
     }
 }

@@ -7,11 +7,13 @@ mod anomalies;
 mod archive;
 mod carts;
 mod inventory;
+mod objects;
 mod quarantine;
 mod report;
 mod sales;
 mod sent;
 mod views;
+mod warehouse;
 #[cfg(test)]
 mod witness;
 
@@ -26,7 +28,7 @@ use tokio::time::{Instant, sleep};
 pub use self::anomalies::Detector;
 pub use self::report::{Check, Verdict};
 
-use self::report::{cells_check, signed};
+use self::report::{Compared, cells_check, signed};
 use self::sent::Sent;
 use crate::args::VerifyArgs;
 use crate::deployment::Deployment;
@@ -73,27 +75,34 @@ async fn compare(
     args: &VerifyArgs,
     now: Timestamp,
 ) -> Result<Verdict, Failure> {
-    let mut checks = Vec::new();
-    let (mut detectors, mut resent) = (Vec::new(), 0);
+    let mut compared = Compared::default();
     for job in args.running.jobs.iter() {
-        match job {
-            Job::Sales => checks.extend(sales::compare(deployment, sent).await?),
-            Job::Views => checks.extend(views::compare(deployment, sent).await?),
-            Job::Carts => checks.extend(carts::compare(deployment, sent, now).await?),
+        let checks = match job {
+            Job::Sales => sales::compare(deployment, sent).await?,
+            Job::Views => views::compare(deployment, sent).await?,
+            Job::Carts => carts::compare(deployment, sent, now).await?,
             Job::Anomalies => {
-                let of_job;
-                (of_job, detectors) = anomalies::compare(deployment, sent).await?;
-                checks.extend(of_job);
+                let checks;
+                (checks, compared.detectors) = anomalies::compare(deployment, sent).await?;
+                checks
             }
-            Job::Inventory => checks.extend(inventory::compare(deployment, sent, args.all_runs).await?),
+            Job::Inventory => inventory::compare(deployment, sent, args.all_runs).await?,
             Job::Archive => {
-                let of_job;
-                (of_job, resent) = archive::compare(deployment, sent).await?;
-                checks.extend(of_job);
+                let checks;
+                (checks, compared.resent) = archive::compare(deployment, sent).await?;
+                checks
             }
-        }
+            // It runs once a day or when it is asked to, so its tables are compared when that is asked for.
+            Job::Batch => Vec::new(),
+        };
+        compared.checks.extend(checks);
     }
-    Ok(Verdict::new(sent, checks, detectors, resent))
+    if args.warehouse {
+        let checks;
+        (checks, compared.advice) = warehouse::compare(deployment, sent).await?;
+        compared.checks.extend(checks);
+    }
+    Ok(Verdict::new(sent, compared, now))
 }
 
 /// What the pages of each of the ledgers' minutes come to. Those of a few minutes are in memory at a time.

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use events::{MS_PER_MINUTE, Stream, Timestamp};
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
-use super::archive::{get, keys};
-use super::{CONCURRENT_READS, Sent};
+use super::archive::keys;
+use super::{CONCURRENT_READS, Sent, objects};
 use crate::deployment::Deployment;
 use crate::failure::Failure;
 
@@ -26,17 +25,11 @@ pub(super) async fn read(deployment: &Deployment, sent: &Sent) -> Result<BTreeMa
     let mut by_rule = BTreeMap::new();
     for &stream in Stream::ALL {
         let keys = keys(deployment, &warehouse::quarantine_prefix(stream), sent).await?;
-        let mut objects = stream::iter(keys)
-            .map(|key| async move { get(deployment, &key).await.map(|bytes| (key, bytes)) })
-            .buffered(CONCURRENT_READS);
-        while let Some((key, bytes)) = objects.try_next().await? {
-            count(&bytes, sent, &mut by_rule).map_err(|error| {
-                Failure::run(format!(
-                    "cannot read s3://{}/{key}: {error}",
-                    deployment.warehouse
-                ))
-            })?;
-        }
+        let objects = keys.into_iter().map(|key| (key, ()));
+        objects::read_each(deployment, objects, CONCURRENT_READS, |(), bytes| {
+            count(&bytes, sent, &mut by_rule)
+        })
+        .await?;
     }
     Ok(by_rule)
 }

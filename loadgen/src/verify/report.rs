@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
+use events::{MS_PER_MINUTE, Timestamp};
 use serde::Serialize;
 
 use super::Sent;
 use super::anomalies::Detector;
 use crate::args::Output;
+use crate::failure::Failure;
 
 const SCHEMA_VERSION: u32 = 1;
 
@@ -22,6 +24,20 @@ pub struct Check {
     pub found: i64,
     /// Found less expected.
     pub difference: i64,
+    /// If it differs by nothing but what the system cannot know yet: until when.
+    #[serde(skip)]
+    pub not_due_until: Option<Timestamp>,
+}
+
+/// What the jobs' comparisons come to.
+#[derive(Default)]
+pub(super) struct Compared {
+    pub(super) checks: Vec<Check>,
+    pub(super) detectors: Vec<Detector>,
+    /// Second copies in the archive.
+    pub(super) resent: u64,
+    /// What to do about the warehouse, if it differs.
+    pub(super) advice: Option<String>,
 }
 
 /// All comparisons.
@@ -38,6 +54,12 @@ pub struct Verdict {
     uncertain: u64,
     /// Second copies in the archive: a producer sent an event again, on purpose or after a lost answer. They are counted once.
     resent: u64,
+    /// If nothing differs but what is not due yet: until when.
+    not_due_until: Option<Timestamp>,
+    #[serde(skip)]
+    advice: Option<String>,
+    #[serde(skip)]
+    now: Timestamp,
 }
 
 /// How many cells there are, and how many of them are equal on both sides; a cell too many counts against it.
@@ -65,21 +87,51 @@ impl Check {
             expected,
             found,
             difference: found - expected,
+            not_due_until: None,
         }
     }
 }
 
 impl Verdict {
-    /// Of these checks: whether nothing differs.
-    pub(super) fn new(sent: &Sent, checks: Vec<Check>, detectors: Vec<Detector>, resent: u64) -> Self {
+    /// Of comparisons made `now`.
+    pub(super) fn new(sent: &Sent, compared: Compared, now: Timestamp) -> Self {
+        let Compared {
+            checks,
+            detectors,
+            resent,
+            advice,
+        } = compared;
+        let open = || checks.iter().filter(|check| check.difference != 0);
+        let all_wait = open().all(|check| check.not_due_until.is_some());
+        let latest = open().filter_map(|check| check.not_due_until).max();
         Self {
             schema_version: SCHEMA_VERSION,
-            ok: checks.iter().all(|check| check.difference == 0),
+            ok: open().next().is_none(),
+            not_due_until: latest.filter(|_| all_wait),
             checks,
             detectors,
             uncertain: sent.uncertain,
             resent,
+            advice,
+            now,
         }
+    }
+
+    /// Fails unless all is as it was sent.
+    pub fn check(&self) -> Result<(), Failure> {
+        if self.ok {
+            return Ok(());
+        }
+        if let Some(until) = self.not_due_until {
+            return Err(Failure::run(format!(
+                "it is not known yet whether all that was sent is what the deployment holds: verify again after {until}"
+            )));
+        }
+        let advice = self.advice.iter().map(|advice| format!(": {advice}"));
+        Err(Failure::run(format!(
+            "what was sent is not what the deployment holds{}",
+            advice.collect::<String>()
+        )))
     }
 
     /// The verdict in the form asked for.
@@ -105,7 +157,6 @@ impl Verdict {
                 right(check.difference),
             ]);
         }
-        let different = self.checks.iter().filter(|check| check.difference != 0).count();
         let mut lines = vec![table.to_string()];
         if !self.detectors.is_empty() {
             lines.push(detector_table(&self.detectors).to_string());
@@ -122,16 +173,36 @@ impl Verdict {
                 self.uncertain
             ));
         }
-        lines.push(if self.ok {
-            format!("OK: {} checks, nothing differs: sent = counted = stored", self.checks.len())
-        } else {
-            format!(
-                "DIFFERENT: {different} of {} checks. Minutes are compared whole: if somebody else sent events in them, give \
-                 that ledger, too",
-                self.checks.len()
-            )
-        });
+        lines.extend(self.advice.clone());
+        lines.push(self.conclusion());
         lines.join("\n")
+    }
+
+    fn conclusion(&self) -> String {
+        let open = || self.checks.iter().filter(|check| check.difference != 0);
+        let (all, waiting) = (
+            self.checks.len(),
+            open().filter(|check| check.not_due_until.is_some()).count(),
+        );
+        if self.ok {
+            return format!("OK: {all} checks, nothing differs: sent = counted = stored");
+        }
+        if let Some(until) = self.not_due_until {
+            // A minute more, as what is due then takes a moment.
+            let minutes = (until.as_ms() - self.now.as_ms()).div_euclid(MS_PER_MINUTE) + 2;
+            return format!(
+                "NOT DUE YET: {waiting} of {all} checks cannot hold before {until}, the others do. --wait {minutes}m waits for them"
+            );
+        }
+        let and_waiting = match waiting {
+            0 => String::new(),
+            _ => format!(", {waiting} more are not due yet"),
+        };
+        format!(
+            "DIFFERENT: {} of {all} checks{and_waiting}. Minutes are compared whole: if somebody else sent events in them, give \
+             that ledger, too",
+            open().count() - waiting
+        )
     }
 }
 
@@ -170,6 +241,7 @@ fn detector_table(detectors: &[Detector]) -> Table {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::tests::at;
     use super::*;
     use crate::generator::Anomaly;
 
@@ -190,8 +262,13 @@ mod tests {
             precision: None,
             recall: None,
         };
-        let checks = vec![Check::new("sales orders".to_owned(), 3, found)];
-        Verdict::new(&Sent::default(), checks, vec![detector, missed], 2)
+        let compared = Compared {
+            checks: vec![Check::new("sales orders".to_owned(), 3, found)],
+            detectors: vec![detector, missed],
+            resent: 2,
+            advice: None,
+        };
+        Verdict::new(&Sent::default(), compared, at(0))
     }
 
     #[test]
@@ -215,6 +292,7 @@ mod tests {
                 ],
                 "uncertain": 0,
                 "resent": 2,
+                "not_due_until": null,
             })
         );
         assert_eq!(read(3)["ok"], json!(true));
@@ -227,6 +305,78 @@ mod tests {
         assert!(place("sales orders") < place("high_value") && place("high_value") < place("DIFFERENT"));
         assert!(text.contains("100.00 %") && text.contains("75.00 %"), "{text}");
         assert!(verdict(3).render(Output::Human).contains("OK: 1 checks"));
+    }
+
+    #[test]
+    fn what_is_not_due_yet_is_no_difference_and_not_verified_either() {
+        let check = |name: &str, found, not_due_until| Check {
+            not_due_until,
+            ..Check::new(name.to_owned(), 3, found)
+        };
+        let verdict = |checks| {
+            let compared = Compared {
+                checks,
+                ..Compared::default()
+            };
+            Verdict::new(&Sent::default(), compared, at(0))
+        };
+        let until = |minute| Some(at(MS_PER_MINUTE * minute));
+        let waiting = || {
+            vec![
+                check("orders", 3, None),
+                check("abandoned", 1, until(31)),
+                check("minutes", 2, until(30)),
+            ]
+        };
+        let not_due = verdict(waiting());
+        let text = not_due.render(Output::Human);
+        let conclusion = "NOT DUE YET: 2 of 3 checks cannot hold before 1970-01-01T00:31:00.000Z, the others do. --wait 33m ";
+        assert!(!not_due.ok && text.contains(conclusion), "{text}");
+        let failure = not_due.check().unwrap_err();
+        assert!(
+            failure.exit_code() == 1 && failure.to_string().contains("after 1970-01-01T00:31"),
+            "{failure}"
+        );
+        let json: Value = serde_json::from_str(&not_due.render(Output::Json)).unwrap();
+        assert_eq!(json["not_due_until"], json!("1970-01-01T00:31:00.000Z"));
+
+        let mut checks = waiting();
+        checks.push(check("refunds", 4, None));
+        let different = verdict(checks);
+        let text = different.render(Output::Human);
+        assert!(
+            text.contains("DIFFERENT: 1 of 4 checks, 2 more are not due yet. "),
+            "{text}"
+        );
+        assert!(
+            different
+                .check()
+                .unwrap_err()
+                .to_string()
+                .starts_with("what was sent is not")
+        );
+        assert_eq!(different.not_due_until, None);
+        assert!(verdict(vec![check("orders", 3, None)]).check().is_ok());
+    }
+
+    #[test]
+    fn what_to_do_about_the_warehouse_is_said_with_the_difference() {
+        let compared = Compared {
+            checks: vec![Check::new("sales_trends is there".to_owned(), 1, 0)],
+            advice: Some("there is no sales_trends".to_owned()),
+            ..Compared::default()
+        };
+        let verdict = Verdict::new(&Sent::default(), compared, at(0));
+        let text = verdict.render(Output::Human);
+        assert!(
+            text.contains("\nthere is no sales_trends\nDIFFERENT: 1 of 1 checks."),
+            "{text}"
+        );
+        let failure = verdict.check().unwrap_err();
+        assert!(
+            failure.to_string().ends_with("holds: there is no sales_trends"),
+            "{failure}"
+        );
     }
 
     #[test]

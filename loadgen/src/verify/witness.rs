@@ -20,7 +20,7 @@ const RECORDS: u64 = 12_000;
 const TIMEOUT_MS: i64 = 120_000;
 
 /// A run with late and repeated events.
-fn records() -> Vec<Content> {
+pub(super) fn records() -> Vec<Content> {
     let start = Timestamp::parse("2026-11-22T17:29:58Z").unwrap();
     let config = Config {
         faults: FaultRates {
@@ -40,7 +40,8 @@ fn records() -> Vec<Content> {
         .collect()
 }
 
-fn sent(records: &[Content]) -> Sent {
+/// What the ledger of a run of these records says.
+pub(super) fn sent(records: &[Content]) -> Sent {
     let mut books = Books::new(TIMEOUT_MS);
     records.iter().for_each(|content| books.acknowledge(content));
     let start = Timestamp::from_ms(0).unwrap();
@@ -64,7 +65,8 @@ fn sent(records: &[Content]) -> Sent {
     Sent::of(&[serde_json::from_slice(&json).unwrap()]).unwrap()
 }
 
-fn events(records: &[Content]) -> impl Iterator<Item = &Event> {
+/// Its events, each once.
+pub(super) fn events(records: &[Content]) -> impl Iterator<Item = &Event> {
     records.iter().filter_map(|content| match content {
         Content::Event(planned) => Some(&planned.event),
         Content::Again(_) | Content::Bad(_) => None,

@@ -88,6 +88,7 @@ async fn answer(
             state.objects.remove(&key).expect("what is removed is there");
             (204, String::new())
         }
+        _ if !key.is_empty() => (404, "<Error><Code>NoSuchKey</Code></Error>".to_owned()),
         _ => (200, state.list(uri.query().unwrap())),
     };
     let response = Response::builder()

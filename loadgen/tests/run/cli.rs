@@ -145,7 +145,8 @@ fn the_human_report_names_target_and_achieved_rate() {
 #[test]
 fn wrong_usage_is_exit_code_2_with_what_is_allowed() {
     for (flags, part) in [
-        ("--rate 0", "1..=1000000"),
+        ("--rate 0", "from 1 to 1000000"),
+        ("--rate abc", "from 1 to 1000000"),
         ("--users 9999", "10000..=10000000"),
         ("--products 250001", "1000..=250000"),
         ("--mix 70/15/15", "at most 7 % transactions"),

@@ -6,9 +6,11 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use bytes::Bytes;
+use events::{Stream, Timestamp};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 use tempfile::TempDir;
+use warehouse::compacted::CompactedHours;
 
 use crate::support::{FakeKinesis, Faults};
 
@@ -65,6 +67,30 @@ fn rows(files: &BTreeMap<String, Vec<u8>>, prefix: &str) -> i64 {
             file.metadata().file_metadata().num_rows()
         })
         .sum()
+}
+
+#[test]
+fn a_backfill_of_hours_that_are_compacted_is_refused_before_it_writes() {
+    let folder = TempDir::new().unwrap();
+    let table = folder.path().join(warehouse::compacted_hours_key());
+    std::fs::create_dir_all(table.parent().unwrap()).unwrap();
+    let mut hours = CompactedHours::default();
+    hours.count(
+        Stream::CartEvents,
+        Timestamp::parse("2026-11-21T23:00:00Z").unwrap(),
+        1,
+    );
+    std::fs::write(table, hours.encode().unwrap()).unwrap();
+    let refused = into_folder(TWO_DAYS, folder.path());
+    assert_eq!(refused.status.code(), Some(1));
+    let said = text(&refused.stderr);
+    assert!(
+        said.contains("compacted in the hour from 2026-11-21T23:00:00.000Z"),
+        "{said}"
+    );
+    assert_eq!(files(folder.path()).len(), 1);
+    let others = "backfill --from 2026-11-20 --to 2026-11-21T23:00:00Z --orders 300 --output json";
+    summary(&into_folder(others, folder.path()));
 }
 
 #[test]
@@ -227,9 +253,13 @@ fn what_cannot_be_written_is_one_message() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_that_refuses_is_named_with_its_key() {
     let kinesis = FakeKinesis::start(Faults::default()).await;
-    for (flags, key) in [
-        (TWO_DAYS, "/events/"),
-        ("catalog --users 10000 --products 1000", "/catalog/"),
+    for (flags, problem, key) in [
+        (TWO_DAYS, "cannot read", "/warehouse/compacted_hours/"),
+        (
+            "catalog --users 10000 --products 1000",
+            "cannot write",
+            "/catalog/",
+        ),
     ] {
         let mut command = loadgen(flags);
         command
@@ -243,7 +273,7 @@ async fn a_bucket_that_refuses_is_named_with_its_key() {
             .unwrap();
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{message}");
-        let place = format!("cannot write s3://globalmart-dev-warehouse-000000000000{key}");
+        let place = format!("{problem} s3://globalmart-dev-warehouse-000000000000{key}");
         assert!(message.contains(&place), "{message}");
     }
 }

@@ -52,7 +52,7 @@ impl Stack {
     /// Starts a stack with the functions as they were built last.
     #[must_use]
     pub fn up() -> Self {
-        Self::with_jobs("sales,views,carts,anomalies,inventory,archive")
+        Self::with_jobs("sales,views,carts,anomalies,inventory,archive,batch")
     }
 
     /// Starts a stack with some of the jobs.
@@ -109,19 +109,19 @@ impl Stack {
 
     /// Runs a Python script with boto3 against the stack.
     #[must_use]
-    pub fn python(&self, script: &str) -> Said {
+    pub fn python(&self, script: &str, arguments: &[&str]) -> Said {
         let mut command = Command::new(repository().join(".local/venv/bin/python"));
-        said(command.args(["-c", script]).envs(&self.environment).output())
+        command.args(["-c", script]).args(arguments);
+        said(command.envs(&self.environment).output())
     }
 
     /// Runs the sweeps of the jobs now, as their schedules do each minute.
     pub fn sweep(&self) {
         let sweeping = ["carts", "anomalies", "inventory"];
         let functions = sweeping.iter().filter(|job| self.jobs.contains(**job));
-        let names = functions.map(|job| format!("globalmart-{STAGE}-{job}"));
-        let mut command = Command::new(repository().join(".local/venv/bin/python"));
-        command.args(["-c", SWEEP]).args(names).envs(&self.environment);
-        let _ = said(command.output()).expect_success();
+        let names: Vec<String> = functions.map(|job| format!("globalmart-{STAGE}-{job}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let _ = self.python(SWEEP, &names).expect_success();
     }
 
     /// Sweeps until what a ledger says is what the stack holds; the verdict.

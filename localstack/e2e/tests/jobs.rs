@@ -38,14 +38,14 @@ for mapping in aws_lambda.list_event_source_mappings()["EventSourceMappings"]:
 "#;
 
 fn told(stack: &Stack) -> (u64, u64) {
-    let told: Value = serde_json::from_str(&stack.python(TOLD).expect_success()).unwrap();
+    let told: Value = serde_json::from_str(&stack.python(TOLD, &[]).expect_success()).unwrap();
     (told["due"].as_u64().unwrap(), told["told"].as_u64().unwrap())
 }
 
 #[tokio::test]
 async fn every_job_says_what_was_sent_and_every_alert_is_told_once() {
     let stack = Stack::up();
-    let _ = stack.python(SUBSCRIBE).expect_success();
+    let _ = stack.python(SUBSCRIBE, &[]).expect_success();
     let shop = ["--users", "10000", "--products", "1000"];
     let catalog = stack.loadgen(&[&["catalog"], &shop[..]].concat());
     assert_eq!(catalog.code, 0, "{}", catalog.stderr);
@@ -83,7 +83,7 @@ async fn every_job_says_what_was_sent_and_every_alert_is_told_once() {
     })
     .await;
     // All changes and all records come again; nothing is told again.
-    let _ = stack.python(REPLAY_ALL).expect_success();
+    let _ = stack.python(REPLAY_ALL, &[]).expect_success();
     eventually("the alerts to come again", async || {
         let logs = stack
             .make(&["logs", "alerts", "--lines", "5000"])

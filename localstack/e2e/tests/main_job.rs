@@ -70,7 +70,7 @@ async fn what_is_sent_is_counted_and_stored_once_whatever_comes_again() {
 
     // All records come again, in other batches.
     let before = warehouse(&stack);
-    let _ = stack.python(REPLAY_ALL).expect_success();
+    let _ = stack.python(REPLAY_ALL, &[]).expect_success();
     let transactions = ["purchase", "refund"].map(|of| report["events_by_type"][of].as_u64().unwrap());
     wait_for_logged(&stack, "sales", "Replayed", transactions.iter().sum()).await;
     wait_for_logged(&stack, "archive", "Events", 2 * 2000).await;

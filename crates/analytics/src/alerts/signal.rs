@@ -42,11 +42,13 @@ pub enum AlertType {
     LowStock,
     /// A product has run out.
     OutOfStock,
+    /// The warehouse does not add up, so it is not brought up to date.
+    GateClosed,
 }
 
 impl AlertType {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::HighValue,
         Self::HighQuantity,
         Self::Velocity,
@@ -58,6 +60,7 @@ impl AlertType {
         Self::HighDemand,
         Self::LowStock,
         Self::OutOfStock,
+        Self::GateClosed,
     ];
 
     /// The type's name in fingerprints, messages and metrics.
@@ -75,6 +78,7 @@ impl AlertType {
             Self::HighDemand => "high_demand",
             Self::LowStock => "low_stock",
             Self::OutOfStock => "out_of_stock",
+            Self::GateClosed => "gate_closed",
         }
     }
 
@@ -83,7 +87,7 @@ impl AlertType {
     pub const fn lasts(self) -> bool {
         matches!(
             self,
-            Self::UnusualRate | Self::HighDemand | Self::LowStock | Self::OutOfStock
+            Self::UnusualRate | Self::HighDemand | Self::LowStock | Self::OutOfStock | Self::GateClosed
         )
     }
 }
@@ -174,7 +178,7 @@ pub struct Sighting {
     pub id: Uuid,
     /// Which condition.
     pub alert_type: AlertType,
-    /// Of whom or what, such as `user:42`, `product:7`, `cart:<uuid>`.
+    /// Of whom or what, such as `user:42`, `product:7`, `cart:<uuid>`, `warehouse:facts`.
     pub entity: String,
     /// How bad this one is.
     pub severity: Severity,

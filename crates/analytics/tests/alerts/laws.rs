@@ -191,7 +191,11 @@ fn quiet_alerts_expire_and_lasting_conditions_do_not() {
         assert_eq!(expire(&alert, minute(60), &policy), None);
         let lasts = matches!(
             alert_type,
-            AlertType::UnusualRate | AlertType::LowStock | AlertType::OutOfStock | AlertType::HighDemand
+            AlertType::UnusualRate
+                | AlertType::LowStock
+                | AlertType::OutOfStock
+                | AlertType::HighDemand
+                | AlertType::GateClosed
         );
         let expired = expire(&alert, minute(61), &policy);
         assert_eq!(expired.is_none(), lasts, "{alert_type}");

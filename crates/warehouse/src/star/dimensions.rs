@@ -7,6 +7,7 @@ use events::{Country, Device};
 use super::input::value;
 use super::members::{Member, Members};
 use super::orders::Orders;
+use super::views::views;
 use super::{Keys, StarError, StarTable};
 use crate::read::{optional, required};
 use crate::table_file::column;
@@ -52,6 +53,15 @@ impl Dimensions {
                 self.products.infer(orders.product_id[line], category);
                 self.categories.infer(category);
             }
+        }
+        Ok(())
+    }
+
+    /// Takes the products that archived views name and that are not known.
+    pub fn infer_viewed(&mut self, product_views: &RecordBatch) -> Result<(), StarError> {
+        for view in views(product_views)? {
+            self.products.infer(view.product_id, view.category);
+            self.categories.infer(view.category);
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use super::allocation::Allocation;
 use super::fixed::RegionKeys;
 use super::orders::Orders;
 use super::rows::{LineFact, OrderFact, Rows};
-use super::{CalendarDay, StarError, StarTable, payment_method_key};
+use super::{CalendarDay, StarError, StarTable, no_key, payment_method_key};
 use crate::read::ReadError;
 use crate::table_file::{BATCH_ROWS, TableWriter};
 
@@ -269,13 +269,6 @@ fn at_least_0(column: &'static str, amount: i64) -> Result<i64, StarError> {
         return Err(StarError::value(column, &amount));
     }
     Ok(amount)
-}
-
-fn no_key(column: &'static str, found: &(impl ToString + ?Sized)) -> StarError {
-    StarError::NoKey {
-        column,
-        found: found.to_string(),
-    }
 }
 
 /// Rows whose encoded columns are held until they go into the file together; a multiple of `BATCH_ROWS`.

@@ -109,7 +109,7 @@ pub fn event_days(batch: &RecordBatch) -> Result<BTreeSet<i32>, StarError> {
     Ok(days)
 }
 
-fn occurred_at_ms(batch: &RecordBatch) -> Result<ScalarBuffer<i64>, StarError> {
+pub(super) fn occurred_at_ms(batch: &RecordBatch) -> Result<ScalarBuffer<i64>, StarError> {
     let column: &TimestampMillisecondArray = required(batch, "occurred_at")?;
     Ok(column.values().clone())
 }

@@ -9,6 +9,8 @@ use crate::schema::{optional, required};
 pub enum StarTable {
     /// Lines of purchases and refunds, by day.
     FactSales,
+    /// How often products were looked at, by day.
+    FactProductViews,
     /// Days.
     DimDate,
     /// Products.
@@ -27,6 +29,7 @@ impl StarTable {
     /// All of them.
     pub const ALL: &[Self] = &[
         Self::FactSales,
+        Self::FactProductViews,
         Self::DimDate,
         Self::DimProduct,
         Self::DimUser,
@@ -40,6 +43,7 @@ impl StarTable {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::FactSales => "fact_sales",
+            Self::FactProductViews => "fact_product_views",
             Self::DimDate => "dim_date",
             Self::DimProduct => "dim_product",
             Self::DimUser => "dim_user",
@@ -58,6 +62,12 @@ impl StarTable {
         let flag = |name| required(name, DataType::Boolean);
         Schema::new(match self {
             Self::FactSales => fact_fields(),
+            Self::FactProductViews => vec![
+                number("product_id"),
+                number("views"),
+                small("date_key"),
+                number("product_key"),
+            ],
             Self::DimDate => vec![
                 small("date_key"),
                 required("date", DataType::Date32),

@@ -57,6 +57,26 @@ fn many_rows_are_several_row_groups_in_order_and_the_same_bytes_each_time() {
     assert!(bytes() == bytes());
 }
 
+#[test]
+fn rows_that_are_columns_make_the_same_bytes_in_any_order() {
+    let table = AnalyticsTable::CustomerSegments;
+    let bytes = encode_customer_segments((1..=20_000).map(customer)).unwrap();
+    let (mut batches, _) = read(table, bytes.clone());
+    let places = |batches: &[RecordBatch]| -> Vec<(usize, usize)> {
+        let of = |(batch, rows): (usize, &RecordBatch)| (0..rows.num_rows()).map(move |row| (batch, row));
+        batches.iter().enumerate().flat_map(of).collect()
+    };
+    assert!(batches.len() > 1);
+    assert!(encode_rows(table, &batches, places(&batches).into_iter()).unwrap() == bytes);
+    // The last batch comes first, and its rows still last.
+    batches.rotate_right(1);
+    let mut rows = places(&batches);
+    rows.rotate_left(batches[0].num_rows());
+    assert!(encode_rows(table, &batches, rows.into_iter()).unwrap() == bytes);
+    let none = encode_customer_segments(std::iter::empty()).unwrap();
+    assert_eq!(encode_rows(table, &[], std::iter::empty()).unwrap(), none);
+}
+
 /// Of all tables, this one has the most columns of one type; what is in the others is compared with SQL in `batch`.
 #[test]
 fn a_trend_is_stored_as_it_is() {

@@ -1,5 +1,7 @@
 //! The dimensions as they are stored, and what is new to them.
 
+use std::ops::RangeInclusive;
+
 use aws::StoreError;
 use aws::bucket::Objects;
 use bytes::Bytes;
@@ -64,16 +66,16 @@ async fn file(
     Ok(bucket.get(&star_key(table, None)).await?.unzip())
 }
 
-/// Stores the dimensions that nothing is to be learnt for: all countries, ways to pay, and the days from the first to the
-/// last one of facts. False if another run was faster.
-pub(super) async fn store_fixed(bucket: &impl Objects, days: (i32, i32)) -> Result<bool, EtlError> {
+/// Stores the dimensions that nothing is to be learnt for: all countries, ways to pay, and some days. False if another run
+/// was faster.
+pub(super) async fn store_fixed(bucket: &impl Objects, days: RangeInclusive<i32>) -> Result<bool, EtlError> {
     for (table, bytes) in [
         (StarTable::DimRegion, encode_regions().map_err(StarError::from)),
         (
             StarTable::DimPaymentMethod,
             encode_payment_methods().map_err(StarError::from),
         ),
-        (StarTable::DimDate, encode_dates(days.0..=days.1)),
+        (StarTable::DimDate, encode_dates(days)),
     ] {
         let key = star_key(table, None);
         let bytes: Bytes = bytes.map_err(|error| EtlError::star(key.clone(), error))?.into();

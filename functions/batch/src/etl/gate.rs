@@ -1,4 +1,4 @@
-//! What a day's file must agree with before it is published: the archive, counted another way, and itself, read back.
+//! What a day of sales must agree with before it is published: the archive, counted another way, and itself, read back.
 
 use arrow::array::{Int32Array, Int64Array, StringArray, TimestampMillisecondArray};
 use bytes::Bytes;

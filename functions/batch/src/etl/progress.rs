@@ -7,6 +7,8 @@ use aws::bucket::Objects;
 use serde::{Deserialize, Serialize};
 use warehouse::star::DayTotals;
 
+use super::day::Facts;
+
 /// Where it is kept.
 const KEY: &str = "state/batch";
 /// The first byte tells how the others are to be read.
@@ -15,10 +17,19 @@ const ENCODING: u8 = 1;
 /// What is known of the archive and of the published days. Days are counted from 1970-01-01.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Progress {
-    /// The archive's objects, with the days on which their events happened.
-    pub(crate) objects: BTreeMap<String, Vec<i32>>,
+    /// Of `fact_sales`.
+    pub(crate) sales: FactsProgress,
+    /// Of `fact_product_views`.
+    pub(crate) views: FactsProgress,
     /// The catalog's objects, with the versions that the dimensions have taken.
     pub(crate) catalog: BTreeMap<String, String>,
+}
+
+/// How far a table of facts has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FactsProgress {
+    /// Its archive's objects, with the days on which their events happened.
+    pub(crate) objects: BTreeMap<String, Vec<i32>>,
     /// Days with events that their file doesn't have yet.
     pub(crate) pending: BTreeSet<i32>,
     /// What the published days hold.
@@ -28,18 +39,18 @@ pub(crate) struct Progress {
 /// A published day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Published {
-    /// Purchases and refunds.
-    pub(crate) orders: u64,
-    /// Their lines.
+    /// Purchases and refunds, or views.
+    pub(crate) events: u64,
+    /// Lines of the former, or products of the latter.
     pub(crate) rows: u64,
-    /// What they come to, refunds negative: Σ net.
+    /// What sales come to, refunds negative: Σ net.
     pub(crate) net_minor: i128,
 }
 
 impl From<&DayTotals> for Published {
     fn from(totals: &DayTotals) -> Self {
         Self {
-            orders: totals.purchases + totals.refunds,
+            events: totals.purchases + totals.refunds,
             rows: totals.rows,
             net_minor: totals.net_minor,
         }
@@ -47,6 +58,27 @@ impl From<&DayTotals> for Published {
 }
 
 impl Progress {
+    /// Of one table.
+    pub(super) const fn of(&self, facts: Facts) -> &FactsProgress {
+        match facts {
+            Facts::Sales => &self.sales,
+            Facts::Views => &self.views,
+        }
+    }
+
+    /// Of one table, to be changed.
+    pub(super) const fn of_mut(&mut self, facts: Facts) -> &mut FactsProgress {
+        match facts {
+            Facts::Sales => &mut self.sales,
+            Facts::Views => &mut self.views,
+        }
+    }
+
+    /// Days that are pending, of all tables.
+    pub(crate) fn pending_days(&self) -> usize {
+        self.sales.pending.len() + self.views.pending.len()
+    }
+
     /// What the last run left, and which version of it; nothing before the first.
     pub(crate) async fn load(bucket: &impl Objects) -> Result<(Self, Option<String>), StoreError> {
         let Some((bytes, version)) = bucket.get(KEY).await? else {

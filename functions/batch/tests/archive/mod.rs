@@ -1,7 +1,9 @@
 //! An archive and a catalog to make facts of.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use events::{Device, Event, Line, MS_PER_DAY, Stream, Timestamp, Uuid};
+use events::{Body, Device, Event, Filter, Line, MS_PER_DAY, ProductView, Timestamp, Uuid};
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -18,8 +20,8 @@ const SHARD: &str = "shardId-000000000000";
 const USERS: u64 = 6;
 const PRODUCTS: u64 = 5;
 
-/// An archive's objects in the order of their arrival: purchases and refunds of a few days, some of them late by days, some
-/// sent twice.
+/// An archive's objects in the order of their arrival: purchases, refunds and views of a few days, some of them late by days,
+/// some sent twice.
 pub(crate) fn archive(seed: u64) -> Vec<(String, Bytes)> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut events = Vec::new();
@@ -53,12 +55,40 @@ pub(crate) fn archive(seed: u64) -> Vec<(String, Bytes)> {
         objects.push(object(number, some));
         number += 1;
         rest = others;
+        if rng.random_bool(0.4) {
+            let views: Vec<Event> = (0..rng.random_range(1..6)).map(|_| browsing(&mut rng)).collect();
+            objects.push(object(number, &views));
+        }
     }
     objects
 }
 
-/// An archive object of some events.
+/// Mostly views of products, and other events of the same stream.
+fn browsing(rng: &mut ChaCha8Rng) -> Event {
+    let day = i64::from(FIRST_DAY) + rng.random_range(0..DAYS);
+    let occurred_ms = day * MS_PER_DAY + rng.random_range(0..MS_PER_DAY);
+    let mut event = view(rng.random_range(0..PRODUCTS), occurred_ms);
+    if rng.random_bool(0.2) {
+        let filters = BTreeMap::new();
+        event.body = Body::Filter(Filter { filters });
+    }
+    event
+}
+
+/// A view of a product.
+pub(crate) fn view(product_id: u64, occurred_ms: i64) -> Event {
+    let mut event = purchase(1, occurred_ms, Vec::new());
+    event.body = Body::ProductView(ProductView {
+        product_id,
+        category: "books".into(),
+        price_minor: 333,
+    });
+    event
+}
+
+/// An archive object of some events of one stream.
 pub(crate) fn object(number: u32, events: &[Event]) -> (String, Bytes) {
+    let stream = events[0].stream();
     let arrived_ms = (i64::from(FIRST_DAY) + DAYS) * MS_PER_DAY + i64::from(number) * 1_000;
     let arrived_at = Timestamp::from_ms(arrived_ms).unwrap();
     let rows: Vec<ArchivedEvent<'_>> = events
@@ -70,8 +100,8 @@ pub(crate) fn object(number: u32, events: &[Event]) -> (String, Bytes) {
             sequence_number: "1",
         })
         .collect();
-    let key = archive_key(Stream::Transactions, arrived_at, SHARD, &format!("{number:04}"));
-    (key, encode(Stream::Transactions, &rows).unwrap().bytes.into())
+    let key = archive_key(stream, arrived_at, SHARD, &format!("{number:04}"));
+    (key, encode(stream, &rows).unwrap().bytes.into())
 }
 
 /// All members but one product and one user, so that keys don't depend on what turns up first.

@@ -2,7 +2,7 @@
 
     compare.py <folder of queries>     folders of warehouses, one a line on stdin
 
-A warehouse has `fact_sales/dt=*/`, `dim_date.parquet`, `dim_product.parquet`, `product_views.parquet`, the snapshot
+A warehouse has `fact_sales/dt=*/`, `dim_date.parquet`, `dim_product.parquet`, `fact_product_views.parquet`, the snapshot
 before in `previous.parquet`, the last complete day in `as_of_date`, and the engine's tables in `engine/`. Rows must be
 the same in the same order: whole numbers, texts and dates exactly, doubles to 1e-9. Written is, by table and column,
 how many values there were and how many nulls.
@@ -26,7 +26,7 @@ def tables_of(warehouse):
     files = {
         "dim_date": "dim_date.parquet",
         "dim_product": "dim_product.parquet",
-        "product_views": "product_views.parquet",
+        "fact_product_views": "fact_product_views.parquet",
     }
     connection = duckdb.connect()
     # As Athena has it, the partition is a text.

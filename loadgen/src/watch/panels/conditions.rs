@@ -134,6 +134,7 @@ fn unit(alert_type: AlertType, entity: &str) -> Unit {
         AlertType::CountryHopping => Unit::Of("countries"),
         AlertType::HighQuantity | AlertType::LowStock | AlertType::OutOfStock => Unit::Of("units"),
         AlertType::HighDemand => Unit::Of("units/h"),
+        AlertType::GateClosed => Unit::Of("objections"),
     }
 }
 

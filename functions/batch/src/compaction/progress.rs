@@ -1,0 +1,100 @@
+//! How far each hour has come: what a run leaves to the next one.
+
+use std::collections::BTreeMap;
+
+use aws::StoreError;
+use aws::bucket::Objects;
+use events::{Stream, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Where it is kept.
+const KEY: &str = "state/batch-compaction";
+/// The first byte tells how the others are to be read.
+const ENCODING: u8 = 1;
+
+/// An hour of an archived table, by its start.
+pub(super) type Hour = (Stream, Timestamp);
+
+/// The hours that were ever begun. An hour never comes back to a state that it was in, so neither does the version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Progress {
+    pub(super) hours: BTreeMap<Hour, HourProgress>,
+}
+
+/// An hour.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct HourProgress {
+    /// The latest generation that a run has begun, whatever became of it.
+    pub(super) begun: i32,
+    /// The generation that counts.
+    pub(super) counted: i32,
+    pub(super) step: Step,
+}
+
+/// What is done of an hour's latest generation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Step {
+    /// If it is the one that counts, everything. Else it is given up, or a run is writing it: nothing is known of its parts.
+    #[default]
+    Idle,
+    /// Its parts are there; it does not count yet.
+    Written(Taken),
+    /// It counts; what it was made of may still be there.
+    Switched(Taken),
+}
+
+/// What a step leaves to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Taken {
+    /// The names, in the hour's folder, of the archive objects that are in the parts.
+    pub(super) sources: Vec<String>,
+    /// When the run that took the step began.
+    pub(super) at: Timestamp,
+}
+
+impl Step {
+    pub(super) const fn written(&self) -> Option<&Taken> {
+        match self {
+            Self::Written(taken) => Some(taken),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn switched(&self) -> Option<&Taken> {
+        match self {
+            Self::Switched(taken) => Some(taken),
+            _ => None,
+        }
+    }
+}
+
+impl Progress {
+    /// What the last run left, and which version of it; nothing before the first.
+    pub(super) async fn load(bucket: &impl Objects) -> Result<(Self, Option<String>), StoreError> {
+        let Some((bytes, version)) = bucket.get(KEY).await? else {
+            return Ok((Self::default(), None));
+        };
+        let failed =
+            |reason: Box<dyn std::error::Error + Send + Sync>| StoreError::new("reading", KEY, reason);
+        let progress = match bytes.split_first() {
+            Some((&ENCODING, bytes)) => postcard::from_bytes(bytes).map_err(|error| failed(error.into()))?,
+            _ => {
+                return Err(failed(
+                    format!("its encoding is not {ENCODING}, which this program reads").into(),
+                ));
+            }
+        };
+        Ok((progress, Some(version)))
+    }
+
+    /// Replaces a version by this, and tells the new version; `None` if another run did so before.
+    pub(super) async fn save(
+        &self,
+        bucket: &impl Objects,
+        replaces: Option<&str>,
+    ) -> Result<Option<String>, StoreError> {
+        let bytes = postcard::to_extend(self, vec![ENCODING])
+            .map_err(|error| StoreError::new("encoding", KEY, error))?;
+        bucket.put(KEY, bytes.into(), replaces).await
+    }
+}

@@ -1,0 +1,336 @@
+//! One run: what it finds, and the steps that it takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+
+use aws::StoreError;
+use aws::bucket::Objects;
+use bytes::Bytes;
+use events::{MS_PER_HOUR, Stream, Timestamp};
+use futures::{StreamExt as _, TryStream, TryStreamExt as _, stream};
+use warehouse::compacted::{CompactedHours, PartSize};
+use warehouse::{
+    archive_prefix, archived_hour, archived_hour_prefix, compacted_hour, compacted_hours_key,
+    compacted_prefix,
+};
+
+use super::hour::HourWriter;
+use super::progress::{Hour, HourProgress, Progress, Step, Taken};
+use super::{Compacted, CompactionError, Settings};
+
+/// Calls for small things that are under way at a time.
+const CALLS_AHEAD: usize = 8;
+/// So many hours are written or cleaned before the progress is saved: what a killed run does in vain, at most.
+const HOURS_BETWEEN_SAVES: usize = 16;
+
+/// Why a run does not go on.
+pub(super) enum Stop {
+    Forestalled,
+    Failed(CompactionError),
+}
+
+impl<E: Into<CompactionError>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// An hour whose next generation is to be written.
+struct Pending {
+    hour: Hour,
+    /// The names of its archive objects.
+    names: Vec<String>,
+}
+
+/// A run.
+pub(super) struct Run<'a, B> {
+    bucket: &'a B,
+    settings: Settings,
+    part_size: PartSize,
+    now: Timestamp,
+    counted: CompactedHours,
+    counted_version: Option<String>,
+    progress: Progress,
+    version: Option<String>,
+    /// The parts that were there when it began, with their generations.
+    parts: BTreeMap<Hour, Vec<(i32, String)>>,
+    pending: Vec<Pending>,
+    compacted: Compacted,
+}
+
+impl<'a, B: Objects> Run<'a, B> {
+    pub(super) async fn begin(
+        bucket: &'a B,
+        settings: Settings,
+        part_size: PartSize,
+        now: Timestamp,
+    ) -> Result<Self, Stop> {
+        // The table before the progress: if this version of it can be replaced, what the progress has as written is not
+        // yet switched by another run.
+        let key = compacted_hours_key();
+        let (file, counted_version) = bucket.get(&key).await?.unzip();
+        let counted = file.map(CompactedHours::read).transpose();
+        let counted = counted.map_err(|error| CompactionError::object(&*key, error))?;
+        let (progress, version) = Progress::load(bucket).await?;
+        if version.is_none() && counted.is_some() {
+            // Without it, what has been copied and is not yet removed would be copied again.
+            return Err(StoreError::new("continuing", key, "the progress behind it is gone").into());
+        }
+        let mut run = Self {
+            bucket,
+            settings,
+            part_size,
+            now,
+            counted: counted.unwrap_or_default(),
+            counted_version,
+            progress,
+            version,
+            parts: BTreeMap::new(),
+            pending: Vec::new(),
+            compacted: Compacted::default(),
+        };
+        // The listings after the progress: of an hour that it has as idle, all that was copied is removed by then.
+        for &stream in Stream::ALL {
+            run.list(stream).await?;
+        }
+        Ok(run)
+    }
+
+    async fn list(&mut self, stream: Stream) -> Result<(), StoreError> {
+        for part in self.bucket.list(&compacted_prefix(stream)).await? {
+            if let Some((start, generation)) = compacted_hour(stream, &part.key) {
+                let parts = self.parts.entry((stream, start)).or_default();
+                parts.push((generation, part.key));
+            }
+        }
+        let mut archived: BTreeMap<Hour, Vec<String>> = BTreeMap::new();
+        let closed_until_ms = self.now.as_ms() - self.settings.closed_after_ms - MS_PER_HOUR;
+        for object in self.bucket.list(&archive_prefix(stream)).await? {
+            let start = archived_hour(stream, &object.key);
+            let Some(start) = start.filter(|start| start.as_ms() <= closed_until_ms) else {
+                continue;
+            };
+            let name = &object.key[archived_hour_prefix(stream, start).len()..];
+            archived.entry((stream, start)).or_default().push(name.to_owned());
+        }
+        for (hour, names) in archived {
+            let known = self.progress.hours.get(&hour);
+            let is_idle = known.is_none_or(|known| known.step == Step::Idle);
+            let is_compacted = known.is_some_and(|known| known.counted > 0);
+            if is_idle && (is_compacted || names.len() > 1) {
+                self.pending.push(Pending { hour, names });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the steps that are due.
+    pub(super) async fn advance(mut self, is_time_up: &impl Fn() -> bool) -> Result<Compacted, Stop> {
+        self.sweep().await?;
+        let mut pending = mem::take(&mut self.pending).into_iter().peekable();
+        loop {
+            // Before others are begun, or a backlog would be there twice until the last of it is written.
+            self.switch().await?;
+            self.clean(is_time_up).await?;
+            if pending.peek().is_none() || is_time_up() {
+                return Ok(self.compacted);
+            }
+            let some = pending.by_ref().take(HOURS_BETWEEN_SAVES).collect();
+            self.write(some, is_time_up).await?;
+        }
+    }
+
+    /// Removes parts of generations past that a late put of a dead run has left behind.
+    async fn sweep(&self) -> Result<(), StoreError> {
+        let hours = self.progress.hours.iter();
+        // What a switched hour still has, readers may read.
+        let hours = hours.filter(|(_, known)| known.step.switched().is_none());
+        let keys = hours.flat_map(|(hour, known)| self.parts_before(*hour, known.counted));
+        self.remove(keys.collect()).await
+    }
+
+    /// Step 1: writes the next generation of each hour.
+    async fn write(&mut self, hours: Vec<Pending>, is_time_up: &impl Fn() -> bool) -> Result<(), Stop> {
+        for pending in &hours {
+            self.known(pending.hour).begun += 1;
+        }
+        // Before the first part is put: who saves that it begins a generation is the only one that writes it.
+        self.save().await?;
+        for Pending { hour, names } in hours {
+            if is_time_up() {
+                break;
+            }
+            let sources = self.write_hour(hour, names).await?;
+            let at = self.now;
+            self.known(hour).step = Step::Written(Taken { sources, at });
+            self.compacted.hours_written += 1;
+        }
+        // After the last part is put: it says that all are there.
+        self.save().await
+    }
+
+    /// Writes the parts of an hour's next generation; tells the names of the archive objects in it.
+    async fn write_hour(&mut self, hour: Hour, names: Vec<String>) -> Result<Vec<String>, Stop> {
+        let HourProgress { begun, counted, .. } = *self.known(hour);
+        let mut writer = HourWriter::new(self.bucket, hour, begun, self.part_size);
+        let parts = self.parts.get(&hour).into_iter().flatten();
+        let parts = parts.filter(|(generation, _)| *generation == counted);
+        // One at a time, as they are large.
+        let mut fetched = fetch(self.bucket, parts.map(|(_, key)| key.clone()), 1);
+        while let Some((key, object)) = fetched.try_next().await? {
+            let gone = || StoreError::new("GetObject", &*key, "it was there when the run began");
+            writer.copy(&key, object.ok_or_else(gone)?).await?;
+        }
+        drop(fetched);
+        let prefix = archived_hour_prefix(hour.0, hour.1);
+        let keys = names.iter().map(|name| format!("{prefix}{name}"));
+        let mut fetched = fetch(self.bucket, keys, CALLS_AHEAD);
+        let mut sources = Vec::new();
+        while let Some((key, object)) = fetched.try_next().await? {
+            // What its owner has removed since is not in the archive any more.
+            let Some(object) = object else { continue };
+            writer.copy(&key, object).await?;
+            sources.push(key[prefix.len()..].to_owned());
+        }
+        drop(fetched);
+        let (objects_in, objects_out) = writer.finish().await?;
+        self.compacted.objects_in += objects_in;
+        self.compacted.objects_out += objects_out;
+        Ok(sources)
+    }
+
+    /// Step 2: lets what is written count.
+    async fn switch(&mut self) -> Result<(), Stop> {
+        let due = self.due(Step::written);
+        if due.is_empty() {
+            return Ok(());
+        }
+        let outgrown = self.outgrown(&due).await?;
+        let (mut counted, now) = (self.counted.clone(), self.now);
+        for hour in due {
+            let known = self.known(hour);
+            if outgrown.contains(&hour) {
+                // The generation is given up, by another number, as no state may come again.
+                known.begun += 1;
+                known.step = Step::Idle;
+                continue;
+            }
+            if let Step::Written(Taken { sources, .. }) = mem::take(&mut known.step) {
+                known.step = Step::Switched(Taken { sources, at: now });
+            }
+            known.counted = known.begun;
+            counted.count(hour.0, hour.1, known.begun);
+            self.compacted.hours_switched += 1;
+        }
+        // Nothing to put if a run died after its put.
+        if counted != self.counted {
+            let key = compacted_hours_key();
+            let bytes = counted.encode();
+            let bytes = bytes.map_err(|error| CompactionError::object(&*key, error))?;
+            let put = self
+                .bucket
+                .put(&key, bytes.into(), self.counted_version.as_deref());
+            self.counted_version = Some(put.await?.ok_or(Stop::Forestalled)?);
+            self.counted = counted;
+        }
+        // After the put: from here on, sources may be removed.
+        self.save().await
+    }
+
+    /// Those of hours with an archive object that is seen and is not in what is written: it would not be seen any more.
+    async fn outgrown(&self, hours: &[Hour]) -> Result<BTreeSet<Hour>, StoreError> {
+        let uncompacted = hours
+            .iter()
+            .filter(|(stream, start)| self.counted.generation(*stream, *start) == 0);
+        let look = async |hour: &Hour| {
+            let prefix = archived_hour_prefix(hour.0, hour.1);
+            let listed = self.bucket.list(&prefix).await?;
+            let written = self
+                .progress
+                .hours
+                .get(hour)
+                .and_then(|known| known.step.written());
+            let sources = written.into_iter().flat_map(|taken| &taken.sources);
+            let sources: BTreeSet<&str> = sources.map(String::as_str).collect();
+            let is_outgrown = listed
+                .iter()
+                .any(|object| !sources.contains(&object.key[prefix.len()..]));
+            Ok(is_outgrown.then_some(*hour))
+        };
+        let looks = Box::pin(stream::iter(uncompacted).map(look).buffered(CALLS_AHEAD));
+        looks.try_filter_map(async |hour| Ok(hour)).try_collect().await
+    }
+
+    /// Step 3: removes what generations that count were made of.
+    async fn clean(&mut self, is_time_up: &impl Fn() -> bool) -> Result<(), Stop> {
+        let mut unsaved = 0;
+        for hour in self.due(Step::switched) {
+            if is_time_up() {
+                break;
+            }
+            let HourProgress { counted, step, .. } = self.known(hour);
+            let (counted, step) = (*counted, mem::take(step));
+            let prefix = archived_hour_prefix(hour.0, hour.1);
+            let sources = step.switched().into_iter().flat_map(|taken| &taken.sources);
+            let sources = sources.map(|name| format!("{prefix}{name}"));
+            let keys = self.parts_before(hour, counted).chain(sources).collect();
+            self.remove(keys).await?;
+            self.compacted.hours_cleaned += 1;
+            unsaved += 1;
+            if unsaved == HOURS_BETWEEN_SAVES {
+                self.save().await?;
+                unsaved = 0;
+            }
+        }
+        if unsaved > 0 {
+            // After all are removed: what an idle hour has besides its generation is new.
+            self.save().await?;
+        }
+        Ok(())
+    }
+
+    /// The hours whose last step is of a kind, and long enough ago.
+    fn due(&self, kind: impl Fn(&Step) -> Option<&Taken>) -> Vec<Hour> {
+        let until = self.now.plus_ms(-self.settings.step_ms);
+        let hours = self.progress.hours.iter();
+        let due = hours.filter(|(_, known)| kind(&known.step).is_some_and(|taken| taken.at <= until));
+        due.map(|(hour, _)| *hour).collect()
+    }
+
+    /// The parts of an hour's generations before one.
+    fn parts_before(&self, hour: Hour, generation: i32) -> impl Iterator<Item = String> {
+        let parts = self.parts.get(&hour).into_iter().flatten();
+        let before = parts.filter(move |(of, _)| *of < generation);
+        before.map(|(_, key)| key.clone())
+    }
+
+    async fn remove(&self, keys: Vec<String>) -> Result<(), StoreError> {
+        let delete = async |key: String| self.bucket.delete(&key).await;
+        let deletes = Box::pin(stream::iter(keys).map(delete).buffered(CALLS_AHEAD));
+        deletes.try_collect().await
+    }
+
+    fn known(&mut self, hour: Hour) -> &mut HourProgress {
+        self.progress.hours.entry(hour).or_default()
+    }
+
+    /// Replaces the progress, if no other run has done so since this one read it.
+    async fn save(&mut self) -> Result<(), Stop> {
+        let saved = self.progress.save(self.bucket, self.version.as_deref()).await?;
+        self.version = Some(saved.ok_or(Stop::Forestalled)?);
+        Ok(())
+    }
+}
+
+/// Objects in the order of their keys, `None` for one that is gone; `ahead` are fetched at a time.
+fn fetch<'a, B: Objects>(
+    bucket: &'a B,
+    keys: impl Iterator<Item = String> + 'a,
+    ahead: usize,
+) -> impl TryStream<Ok = (String, Option<Bytes>), Error = StoreError> + Unpin {
+    let get = async move |key: String| {
+        let object = bucket.get(&key).await?;
+        Ok((key, object.map(|(bytes, _)| bytes)))
+    };
+    Box::pin(stream::iter(keys).map(get).buffered(ahead))
+}
