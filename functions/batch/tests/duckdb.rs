@@ -3,13 +3,13 @@
 
 #[path = "duckdb/files.rs"]
 mod files;
+#[path = "questions/python.rs"]
+mod python;
 mod shop;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use batch::{Catalog, Snapshot, read_customers, read_sales, tables};
 use files::{products_file, views, views_file, write};
@@ -141,7 +141,7 @@ fn write_warehouse(at: &Path, shop: &Shop, as_of_day: i32) {
         &encode_dates(shop.first_day - 10..=last_day).unwrap(),
     );
     let views = views(shop);
-    write(&at.join("product_views.parquet"), &views_file(&views));
+    write(&at.join("fact_product_views.parquet"), &views_file(&views));
     write(&at.join("as_of_date"), date(as_of_day).as_bytes());
 
     let products = products_file(shop);
@@ -178,35 +178,8 @@ fn previous_segments(shop: &Shop) -> bytes::Bytes {
 type Counts = BTreeMap<String, BTreeMap<String, [u64; 2]>>;
 
 fn compare(warehouses: &[String]) -> Counts {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = here.join("../../.local/venv/bin/python");
-    assert!(
-        python.exists(),
-        "{} is missing: run `make setup`",
-        python.display()
-    );
-    let mut child = Command::new(&python)
-        .arg(here.join("tests/duckdb/compare.py"))
-        .arg(here.join("../../infra/athena/batch"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // The script may end before it reads; what it says then is on stderr.
-    let _ = child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(warehouses.join("\n").as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && errors.is_empty(),
-        "compare.py: {} (`make setup` installs what it needs)\n{errors}",
-        output.status
-    );
-    serde_json::from_slice(&output.stdout).unwrap()
+    let queries = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/athena/batch");
+    serde_json::from_value(python::run("duckdb/compare.py", &queries, warehouses)).unwrap()
 }
 
 #[test]
