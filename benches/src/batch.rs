@@ -116,11 +116,11 @@ fn sale(rng: &mut ChaCha8Rng) -> anyhow::Result<Sale> {
     })
 }
 
-fn uuid(rng: &mut ChaCha8Rng) -> Uuid {
+pub(crate) fn uuid(rng: &mut ChaCha8Rng) -> Uuid {
     Uuid::from_u128(rng.random())
 }
 
-fn one_of<T: Copy>(choice: &[T], rng: &mut ChaCha8Rng) -> T {
+pub(crate) fn one_of<T: Copy>(choice: &[T], rng: &mut ChaCha8Rng) -> T {
     choice[rng.random_range(0..choice.len())]
 }
 

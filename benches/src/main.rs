@@ -4,12 +4,15 @@
 //! A benchmark is a module with a `run` that adds its measurements to the [`report::Report`], and a name in [`NAMES`].
 //! Arguments choose some of them by name.
 
+mod alone;
 mod batch;
 mod build;
 mod cost;
 mod deliveries;
 mod endpoint;
+mod etl;
 mod fold;
+mod folder;
 mod freshness;
 mod function;
 mod generate;
@@ -20,9 +23,11 @@ mod loadgen;
 mod memory;
 mod process;
 mod report;
+mod rfm;
 mod runtime_api;
 mod sales;
 mod send;
+mod shop;
 mod stack;
 mod stats;
 
@@ -38,7 +43,7 @@ use report::Report;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The benchmarks, in the order in which they run.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 11] = [
     "generate",
     "lateness",
     "send",
@@ -46,6 +51,8 @@ const NAMES: [&str; 9] = [
     "memory",
     "sales",
     "fold",
+    "etl",
+    "rfm",
     "cost",
     "freshness",
 ];
@@ -62,7 +69,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
-    let chosen = chosen(std::env::args().skip(1).collect())?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [alone::ALONE, part, folder] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        return alone::run(part, Path::new(folder)).await;
+    }
+    let chosen = chosen(arguments)?;
     let repository = repository()?;
     let mut report = Report::default();
     let mut failed = Vec::new();
@@ -96,6 +107,8 @@ async fn bench(name: &str, repository: &Path, report: &mut Report) -> anyhow::Re
         "memory" => memory::run(repository, report).await,
         "sales" => sales::run(repository, report).await,
         "fold" => fold::run(repository, report).await,
+        "etl" => etl::run(repository, report).await,
+        "rfm" => rfm::run(repository, report).await,
         "cost" => cost::run(repository, report).await,
         "freshness" => freshness::run(repository, report).await,
         _ => bail!("no such benchmark"),
