@@ -1,6 +1,8 @@
 //! A table as one Parquet file: the same bytes for the same rows.
 
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -45,6 +47,45 @@ impl TableWriter {
     /// The file.
     pub(crate) fn finish(self) -> Result<Vec<u8>, EncodeError> {
         Ok(self.writer.into_inner()?)
+    }
+}
+
+/// Batches that wait for the thread that encodes them.
+const BATCHES_AHEAD: usize = 4;
+
+/// A [`TableWriter`] on a thread of its own: encoding and compressing is half the work of making a large table.
+pub(crate) struct ThreadedWriter {
+    batches: SyncSender<Vec<ArrayRef>>,
+    file: JoinHandle<Result<Vec<u8>, EncodeError>>,
+}
+
+impl ThreadedWriter {
+    /// Of a table. `properties` says what is to be otherwise than usual.
+    pub(crate) fn new(
+        schema: Schema,
+        properties: impl FnOnce(WriterPropertiesBuilder) -> WriterPropertiesBuilder,
+    ) -> Result<Self, EncodeError> {
+        let mut writer = TableWriter::new(schema, properties)?;
+        let (batches, waiting) = sync_channel::<Vec<ArrayRef>>(BATCHES_AHEAD);
+        let file = thread::spawn(move || {
+            for columns in waiting {
+                writer.write(columns)?;
+            }
+            writer.finish()
+        });
+        Ok(Self { batches, file })
+    }
+
+    /// Adds rows, as columns in the order of the schema.
+    pub(crate) fn write(&mut self, columns: Vec<ArrayRef>) {
+        // Who takes no more has failed, and says why in the end.
+        drop(self.batches.send(columns));
+    }
+
+    /// The file.
+    pub(crate) fn finish(self) -> Result<Vec<u8>, EncodeError> {
+        drop(self.batches);
+        self.file.join().expect("encoding does not panic")
     }
 }
 

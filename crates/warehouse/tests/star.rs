@@ -114,8 +114,8 @@ fn archived(events: &[Event]) -> RecordBatch {
 }
 
 /// The rows of a file, which must have the columns of its table.
-fn read(table: StarTable, file: Vec<u8>) -> RecordBatch {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(file)).unwrap();
+fn read(table: StarTable, file: impl Into<Bytes>) -> RecordBatch {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file.into()).unwrap();
     assert_eq!(reader.schema().fields(), table.schema().fields());
     let batches: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
     concat_batches(&table.schema().into(), &batches).unwrap()

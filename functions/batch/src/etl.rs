@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use aws::StoreError;
-use aws::bucket::Objects;
+use aws::bucket::{Listed, Objects};
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStream, TryStreamExt as _, stream};
 use warehouse::compacted::{CompactedHours, readable};
@@ -31,7 +31,7 @@ use warehouse::{
 use self::day::Facts;
 pub(crate) use self::dimensions::start_of;
 use self::dimensions::{StoredDimensions, store_fixed};
-use self::progress::Published;
+use self::progress::{Archived, Published};
 pub(crate) use self::progress::{FactsProgress, Progress};
 use crate::FileProblem;
 
@@ -144,7 +144,8 @@ impl<B: Objects> Etl<B> {
         if let Some(asked) = asked {
             for facts in Facts::ALL {
                 let FactsProgress { objects, pending, .. } = progress.of_mut(facts);
-                pending.extend(objects.values().flatten().filter(|day| asked.contains(day)));
+                let known = objects.values().flat_map(|known| &known.days);
+                pending.extend(known.filter(|day| asked.contains(day)));
             }
         }
         // From here on, whoever runs knows what is to be done.
@@ -238,34 +239,41 @@ impl<B: Objects> Etl<B> {
         Ok(hours.unwrap_or_default())
     }
 
-    /// The objects of a stream's archive that count.
-    async fn archived(&self, facts: Facts, hours: &CompactedHours) -> Result<BTreeSet<String>, StoreError> {
+    /// The objects of a stream's archive that count, with their versions.
+    async fn archived(
+        &self,
+        facts: Facts,
+        hours: &CompactedHours,
+    ) -> Result<BTreeMap<String, String>, StoreError> {
         let stream = facts.stream();
         let archived = self.bucket.list(&archive_prefix(stream)).await?;
         let compacted = self.bucket.list(&compacted_prefix(stream)).await?;
-        let [archived, compacted] =
-            [&archived, &compacted].map(|listed| listed.iter().map(|object| &*object.key));
-        let counting = readable(stream, archived, compacted, hours);
-        Ok(counting.into_iter().map(str::to_owned).collect())
+        let [small, large] = [&archived, &compacted].map(|listed| listed.iter().map(|object| &*object.key));
+        let counting: BTreeSet<&str> = readable(stream, small, large, hours).into_iter().collect();
+        let counts = |object: &Listed| counting.contains(object.key.as_str());
+        let all = archived.iter().chain(&compacted).filter(|object| counts(object));
+        Ok(all
+            .map(|object| (object.key.clone(), object.version.clone()))
+            .collect())
     }
 
     /// Notes the days and the members of objects that are new, and the days of those that are gone; tells how many are new.
     async fn index(
         &self,
-        (facts, archived): (Facts, BTreeSet<String>),
+        (facts, archived): (Facts, BTreeMap<String, String>),
         progress: &mut Progress,
         dimensions: &mut StoredDimensions,
         is_time_up: &impl Fn() -> bool,
     ) -> Result<usize, EtlError> {
         let FactsProgress { objects, pending, .. } = progress.of_mut(facts);
-        objects.retain(|key, days| {
-            let is_there = archived.contains(key);
+        objects.retain(|key, known| {
+            let is_there = archived.get(key) == Some(&known.version);
             if !is_there {
-                pending.extend(days.iter().copied());
+                pending.extend(known.days.iter().copied());
             }
             is_there
         });
-        let new = archived.iter().filter(|key| !objects.contains_key(*key));
+        let new = archived.keys().filter(|key| !objects.contains_key(*key));
         let new: Vec<&str> = new.map(String::as_str).collect();
         let mut fetched = self.fetch(new);
         let mut taken = 0;
@@ -277,7 +285,11 @@ impl<B: Objects> Etl<B> {
             let looked_at = facts.look_at(&mut dimensions.all, bytes);
             let days = looked_at.map_err(|problem| EtlError::object(key, problem))?;
             pending.extend(days.iter().copied());
-            objects.insert(key.to_owned(), days.into_iter().collect());
+            let known = Archived {
+                version: archived[key].clone(),
+                days: days.into_iter().collect(),
+            };
+            objects.insert(key.to_owned(), known);
             taken += 1;
         }
         Ok(taken)
@@ -319,7 +331,7 @@ impl<B: Objects> Etl<B> {
         let named = |problem| EtlError::object(key.as_str(), problem);
         let mut open = facts.begin(day, &dimensions.all).map_err(named)?;
         let objects = progress.of(facts).objects.iter();
-        let sources = objects.filter(|(_, days)| days.contains(&day));
+        let sources = objects.filter(|(_, known)| known.days.contains(&day));
         let mut fetched = self.fetch(sources.map(|(source, _)| source.as_str()));
         while let Some((source, object)) = fetched.try_next().await? {
             let gone = || StoreError::new("GetObject", source, "it was there when the run began");
@@ -332,10 +344,11 @@ impl<B: Objects> Etl<B> {
             return Ok(Day::HeldBack(objection));
         }
         let version = published.get(&key).map(String::as_str);
-        let Some(bytes) = made.bytes else {
+        // Where there was nothing, nothing is put; what is gone from the archive is taken out of its file.
+        if made.totals.rows == 0 && version.is_none() {
             return Ok(Day::Published(made.totals));
-        };
-        match self.bucket.put(&key, bytes.into(), version).await? {
+        }
+        match self.bucket.put(&key, made.bytes, version).await? {
             Some(_) => Ok(Day::Published(made.totals)),
             None => Ok(Day::Forestalled),
         }

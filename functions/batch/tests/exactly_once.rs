@@ -232,6 +232,35 @@ fn a_late_event_rebuilds_the_days_that_it_touches_and_no_other() {
 }
 
 #[test]
+fn what_is_replaced_in_the_archive_or_gone_from_it_is_in_the_facts_as_well() {
+    let chaos = Chaos::calm();
+    let bucket = MemoryBucket::new(&chaos, Guard::Whole);
+    let of_days = |days: &[i32]| {
+        let events: Vec<_> = days
+            .iter()
+            .map(|day| testkit::example(1, i64::from(*day) * MS_PER_DAY))
+            .collect();
+        object(0, &events)
+    };
+    let sums = || {
+        let files = paid(&published(&bucket)).into_values();
+        files.map(|(rows, _)| rows).collect::<Vec<_>>()
+    };
+    let (key, bytes) = of_days(&[10, 11]);
+    bucket.insert(key.clone(), bytes);
+    assert_eq!(run(&bucket, &chaos).days, [10, 11].into());
+    assert_eq!(sums(), [1, 1]);
+    let (_, bytes) = of_days(&[11, 12]);
+    bucket.insert(key.clone(), bytes);
+    assert_eq!(run(&bucket, &chaos).days, [10, 11, 12].into());
+    assert_eq!(sums(), [0, 1, 1]);
+    chaos.invoke(bucket.delete(&key)).unwrap().unwrap();
+    assert_eq!(run(&bucket, &chaos).days, [11, 12].into());
+    assert_eq!(sums(), [0, 0, 0]);
+    assert_eq!(run(&bucket, &chaos), Rebuilt::default());
+}
+
+#[test]
 fn a_run_that_is_out_of_time_leaves_the_rest_to_the_next() {
     let objects = archive(1);
     let chaos = Chaos::calm();

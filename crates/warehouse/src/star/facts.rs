@@ -4,6 +4,7 @@ use std::mem;
 use std::ops::Range;
 
 use arrow::array::{Array, RecordBatch};
+use bytes::Bytes;
 use events::{MS_PER_DAY, PaymentMethod, Uuid};
 use foldhash::{HashSet, HashSetExt as _};
 use parquet::basic::Encoding;
@@ -16,7 +17,7 @@ use super::orders::Orders;
 use super::rows::{LineFact, OrderFact, Rows};
 use super::{CalendarDay, StarError, StarTable, no_key, payment_method_key};
 use crate::read::ReadError;
-use crate::table_file::{BATCH_ROWS, TableWriter};
+use crate::table_file::{BATCH_ROWS, ThreadedWriter};
 
 /// The surrogate keys of what facts name.
 pub trait Keys {
@@ -58,8 +59,8 @@ pub struct DayTotals {
 /// A day's part of `fact_sales`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DayFile {
-    /// The Parquet file; `None` if there are no rows.
-    pub bytes: Option<Vec<u8>>,
+    /// The Parquet file; without rows, it has columns only.
+    pub bytes: Bytes,
     /// What is in it.
     pub totals: DayTotals,
 }
@@ -72,7 +73,7 @@ pub struct DayFacts<'a, K> {
     day_ms: Range<i64>,
     event_ids: HashSet<u128>,
     rows: Rows,
-    writer: TableWriter,
+    writer: ThreadedWriter,
     totals: DayTotals,
 }
 
@@ -88,7 +89,7 @@ impl<'a, K: Keys> DayFacts<'a, K> {
             day_ms: begins_at_ms..begins_at_ms + MS_PER_DAY,
             event_ids: HashSet::new(),
             rows: Rows::new(),
-            writer: TableWriter::new(StarTable::FactSales.schema(), properties)?,
+            writer: ThreadedWriter::new(StarTable::FactSales.schema(), properties)?,
             totals: DayTotals::default(),
         })
     }
@@ -116,11 +117,10 @@ impl<'a, K: Keys> DayFacts<'a, K> {
     /// The file of all rows.
     pub fn finish(mut self) -> Result<DayFile, StarError> {
         if self.rows.len() > 0 {
-            self.write_rows()?;
+            self.write_rows();
         }
-        let bytes = (self.totals.rows > 0).then(|| self.writer.finish());
         Ok(DayFile {
-            bytes: bytes.transpose()?,
+            bytes: self.writer.finish()?.into(),
             totals: self.totals,
         })
     }
@@ -164,7 +164,7 @@ impl<'a, K: Keys> DayFacts<'a, K> {
             self.rows.push(&fact, &row);
             self.totals.count(&row);
             if self.rows.len() == BATCH_ROWS {
-                self.write_rows()?;
+                self.write_rows();
             }
         }
         Ok(())
@@ -204,9 +204,9 @@ impl<'a, K: Keys> DayFacts<'a, K> {
         })
     }
 
-    fn write_rows(&mut self) -> Result<(), StarError> {
+    fn write_rows(&mut self) {
         let rows = mem::replace(&mut self.rows, Rows::new());
-        Ok(self.writer.write(rows.into_columns(self.date_key))?)
+        self.writer.write(rows.into_columns(self.date_key));
     }
 }
 

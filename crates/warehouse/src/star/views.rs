@@ -83,17 +83,14 @@ impl<'a, K: Keys> DayViews<'a, K> {
         Ok(())
     }
 
-    /// The Parquet file, by product, `None` if there are no rows; and how many views it counts. Fails if a product has no key.
-    pub fn finish(self) -> Result<(Option<Vec<u8>>, i64), StarError> {
+    /// The Parquet file, by product, and how many views it counts. Fails if a product has no key.
+    pub fn finish(self) -> Result<(Vec<u8>, i64), StarError> {
         let row = |(product_id, views): (&i64, &i64)| {
             let key = self.keys.product_key(*product_id);
             let key = key.ok_or_else(|| no_key("product_key", product_id))?;
             Ok((*product_id, *views, key))
         };
         let rows: Vec<(i64, i64, i64)> = self.views.iter().map(row).collect::<Result<_, StarError>>()?;
-        if rows.is_empty() {
-            return Ok((None, 0));
-        }
         let in_all = self.views.values().sum();
         let date_key = self.day.date_key();
         let schema = StarTable::FactProductViews.schema();
@@ -105,6 +102,6 @@ impl<'a, K: Keys> DayViews<'a, K> {
                 column::<Int64Array, _, _>(rows, |(.., key)| Some(*key)),
             ]
         })?;
-        Ok((Some(bytes), in_all))
+        Ok((bytes, in_all))
     }
 }

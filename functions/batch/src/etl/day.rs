@@ -1,6 +1,7 @@
 //! The tables of facts: what of the archive they are made of, and how a day of each is made.
 
 use std::collections::BTreeSet;
+use std::thread;
 
 use bytes::Bytes;
 use events::Stream;
@@ -82,9 +83,9 @@ pub(super) enum OpenDay<'a> {
     Views(DayViews<'a, Dimensions>),
 }
 
-/// A day's file, if it has rows.
+/// A day's file.
 pub(super) struct MadeDay {
-    pub(super) bytes: Option<Vec<u8>>,
+    pub(super) bytes: Bytes,
     pub(super) totals: Published,
     /// Why it may not be published, if it may not.
     pub(super) objection: Option<String>,
@@ -94,12 +95,13 @@ impl OpenDay<'_> {
     /// Adds an archive object's rows of the day.
     pub(super) fn add(&mut self, object: Bytes) -> Result<(), FileProblem> {
         match self {
-            Self::Sales(facts, control) => {
+            Self::Sales(facts, control) => thread::scope(|scope| {
+                let counted = scope.spawn(|| control.add(object.clone()));
                 for batch in transactions_reader(object.clone())? {
                     facts.add(&batch?)?;
                 }
-                control.add(object)
-            }
+                counted.join().expect("counting does not panic")
+            }),
             Self::Views(views) => {
                 for batch in product_views_reader(object)? {
                     views.add(&batch?)?;
@@ -121,10 +123,8 @@ impl OpenDay<'_> {
             }
             Self::Views(views) => {
                 let (bytes, views) = views.finish()?;
-                let (rows, found) = match &bytes {
-                    Some(bytes) => views_in(bytes.clone().into())?,
-                    None => (0, 0),
-                };
+                let bytes = Bytes::from(bytes);
+                let (rows, found) = views_in(bytes.clone())?;
                 let objection = (views != found).then(|| format!("views should be {views} and is {found}"));
                 Ok(MadeDay {
                     bytes,

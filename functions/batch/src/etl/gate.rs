@@ -2,17 +2,17 @@
 
 use arrow::array::{Int32Array, Int64Array, StringArray, TimestampMillisecondArray};
 use bytes::Bytes;
-use events::{EventType, MS_PER_DAY};
+use events::{EventType, MS_PER_DAY, Uuid};
 use foldhash::{HashSet, HashSetExt as _};
 use warehouse::star::{CalendarDay, DayFile};
 
 use crate::FileProblem;
-use warehouse::read::{required, rows};
+use warehouse::read::{ReadError, required, rows};
 
 /// What the archive says of a day, by other columns than those that facts are made of: each event once, and what was paid.
 pub(super) struct Control {
     day: i32,
-    event_ids: HashSet<String>,
+    event_ids: HashSet<u128>,
     /// Σ total of purchases − Σ total of refunds.
     paid_minor: i128,
 }
@@ -56,11 +56,9 @@ impl Control {
             let totals: &Int64Array = required(&batch, "total_minor")?;
             for row in 0..batch.num_rows() {
                 let day = occurred_at.value(row).div_euclid(MS_PER_DAY);
-                let event_id = event_ids.value(row);
-                if day != i64::from(self.day) || self.event_ids.contains(event_id) {
+                if day != i64::from(self.day) || !self.event_ids.insert(number(event_ids.value(row))?) {
                     continue;
                 }
-                self.event_ids.insert(event_id.to_owned());
                 let total_minor = i128::from(totals.value(row));
                 let is_refund = event_types.value(row) == EventType::Refund.as_str();
                 self.paid_minor += if is_refund { -total_minor } else { total_minor };
@@ -71,12 +69,9 @@ impl Control {
 
     /// Why a file may not be published, if it may not.
     pub(super) fn objection(&self, file: &DayFile) -> Result<Option<String>, FileProblem> {
-        let counted = match &file.bytes {
-            Some(bytes) => match read_back(bytes.clone().into(), self.day)? {
-                Ok(counted) => counted,
-                Err(objection) => return Ok(Some(objection)),
-            },
-            None => Counted::default(),
+        let counted = match read_back(file.bytes.clone(), self.day)? {
+            Ok(counted) => counted,
+            Err(objection) => return Ok(Some(objection)),
         };
         let totals = &file.totals;
         let checks = [
@@ -88,6 +83,14 @@ impl Control {
         let wrong = checks.into_iter().find(|(_, expected, found)| expected != found);
         Ok(wrong.map(|(name, expected, found)| format!("{name} should be {expected} and is {found}")))
     }
+}
+
+fn number(event_id: &str) -> Result<u128, FileProblem> {
+    let id = Uuid::try_parse(event_id).map_err(|_| ReadError::Value {
+        column: "event_id",
+        found: event_id.to_owned(),
+    })?;
+    Ok(id.as_u128())
 }
 
 /// Counts a file's rows; lines must be numbered from 1, order by order, and be of the day.
@@ -107,7 +110,9 @@ fn read_back(file: Bytes, day: i32) -> Result<Result<Counted, String>, FileProbl
             let (event_id, line_number) = (event_ids.value(row), line_numbers.value(row));
             if line_number == 1 && order.0 != event_id {
                 counted.orders += 1;
-                order = (event_id.to_owned(), 1);
+                order.0.clear();
+                order.0.push_str(event_id);
+                order.1 = 1;
             } else if order.0 == event_id && line_number == order.1 + 1 {
                 order.1 = line_number;
             } else {

@@ -28,12 +28,21 @@ pub(crate) struct Progress {
 /// How far a table of facts has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FactsProgress {
-    /// Its archive's objects, with the days on which their events happened.
-    pub(crate) objects: BTreeMap<String, Vec<i32>>,
+    /// Its archive's objects, by key.
+    pub(crate) objects: BTreeMap<String, Archived>,
     /// Days with events that their file doesn't have yet.
     pub(crate) pending: BTreeSet<i32>,
     /// What the published days hold.
     pub(crate) days: BTreeMap<i32, Published>,
+}
+
+/// An object of the archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Archived {
+    /// Which version of it was looked at.
+    pub(crate) version: String,
+    /// On which days its events happened.
+    pub(crate) days: Vec<i32>,
 }
 
 /// A published day.

@@ -140,7 +140,7 @@ pub(super) fn fact_files<'a>(events: impl Iterator<Item = &'a Event>) -> Bucket 
         for batch in transactions_reader(archived.into()).unwrap() {
             facts.add(&batch.unwrap()).unwrap();
         }
-        (fact_key(day), facts.finish().unwrap().bytes.unwrap().into())
+        (fact_key(day), facts.finish().unwrap().bytes)
     };
     days.into_iter().map(file).collect()
 }
