@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import subprocess
 import time
@@ -14,6 +15,8 @@ from .settings import REPOSITORY, Settings
 
 # Two of the sweeps that run each minute, and some time for each.
 SWEEPS_S = 150
+HISTORY_DAYS = 28
+HISTORY_ORDERS = "4000"
 SHOWN_QUERIES = ("infra/athena/revenue_by_country.sql", "infra/athena/top_segments.sql")
 
 
@@ -35,8 +38,10 @@ def demo(settings: Settings, rate: str, run_duration: str, up: Callable[[], Sett
     # The stock is that of everything ever sold here, so it can only be compared if this is all of it.
     all_runs = ["--all-runs"] if untouched else []
     loadgen(settings, "verify", *stage, *named, *all_runs, "--wait", f"{settings.cart_timeout_s + SWEEPS_S}s")
-    banner(4, "The warehouse: star schema, segments, trends, and that they add up to what was sent")
+    banner(4, "The warehouse: star schema, segments, trends of four more weeks, and that they add up to what was sent")
     if {"archive", "batch"} <= set(settings.jobs):
+        if untouched:
+            write_history(settings, stage)
         batch.batch(settings, "", "")
         loadgen(settings, "verify", *stage, *named, "--jobs", "batch", "--warehouse")
     else:
@@ -55,6 +60,13 @@ def demo(settings: Settings, rate: str, run_duration: str, up: Callable[[], Sett
     took = duration(time.monotonic() - started)
     say(f"\n{paint('Done', GREEN)} in {took}. The stack stays up; 'make down' removes all of it.")
     return 0
+
+
+def write_history(settings: Settings, stage: list[str]) -> None:
+    """Some weeks up to today, so that customers differ in when and how often they bought."""
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    days = ["--from", str(today - datetime.timedelta(days=HISTORY_DAYS)), "--to", str(today)]
+    loadgen(settings, "backfill", *stage, *days, "--orders", HISTORY_ORDERS)
 
 
 def new_ledger(settings: Settings) -> tuple[Path, list[Path]]:
