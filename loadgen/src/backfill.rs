@@ -161,7 +161,7 @@ async fn refuse_compacted(plan: &Plan, store: &Store) -> Result<(), Failure> {
     let Some(file) = store.get(&key).await? else {
         return Ok(());
     };
-    let hours = CompactedHours::read(file.into());
+    let hours = CompactedHours::read(file);
     let hours =
         hours.map_err(|error| Failure::run(format!("cannot read {}/{key}: {error}", store.name())))?;
     let (from, to) = (plan.from.as_ms().div_euclid(MS_PER_HOUR), plan.to.as_ms());

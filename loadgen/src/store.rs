@@ -6,8 +6,9 @@ use std::future::ready;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws::bucket::{Bucket, Objects as _};
 use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::failure::{Failure, causes};
@@ -118,29 +119,18 @@ impl Store {
     }
 
     /// Gets an object; `None` if there is none.
-    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
+    pub async fn get(&self, key: &str) -> Result<Option<Bytes>, Failure> {
         let failed =
             |error: &dyn Display| Failure::run(format!("cannot read {}/{key}: {error}", self.name()));
         match self {
             Self::Bucket { s3, bucket } => {
-                let got = s3.get_object().bucket(bucket).key(key).send().await;
-                let object = match got {
-                    Ok(object) => object,
-                    Err(error)
-                        if error
-                            .as_service_error()
-                            .is_some_and(GetObjectError::is_no_such_key) =>
-                    {
-                        return Ok(None);
-                    }
-                    Err(error) => return Err(failed(&causes(&error))),
-                };
-                let body = object.body.collect().await;
-                let body = body.map_err(|error| failed(&causes(&error)))?;
-                Ok(Some(body.to_vec()))
+                let bucket = Bucket::new(s3.clone(), bucket.clone());
+                let got = bucket.get(key).await;
+                let object = got.map_err(|error| failed(&causes(&error)))?;
+                Ok(object.map(|(bytes, _version)| bytes))
             }
             Self::Folder(folder) => match fs::read(folder.join(key)) {
-                Ok(bytes) => Ok(Some(bytes)),
+                Ok(bytes) => Ok(Some(bytes.into())),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
                 Err(error) => Err(failed(&error)),
             },

@@ -21,6 +21,7 @@ use warehouse::tables::AnalyticsTable;
 use warehouse::{analytics_key, star_key};
 
 use crate::etl::{FactsProgress, Progress, start_of};
+use crate::state;
 use crate::tables::{self, TableError};
 use crate::{Catalog, FactFile, FileError, FileProblem, SalesFacts, Snapshot, read_sales};
 use warehouse::read::{required, rows};
@@ -76,7 +77,7 @@ impl<B: Objects> Analysis<B> {
     /// Makes all tables anew. `as_of_day`, since 1970-01-01, is the last one of which all sales are in.
     pub async fn run(&self, as_of_day: i32) -> Result<Analysed, AnalysisError> {
         let bucket = &self.bucket;
-        let (progress, _) = Progress::load(bucket).await?;
+        let (progress, _) = state::load::<Progress>(bucket).await?;
         if progress.pending_days() > 0 {
             return Ok(Analysed::Pending);
         }

@@ -31,6 +31,7 @@ use self::unloaded::{Rows, day_figures};
 pub use self::unloaded::{UnloadedError, UnloadedProblem};
 use crate::analysis::Analysed;
 use crate::etl::{Progress, start_of};
+use crate::state;
 use crate::tables::{TableError, TableFile};
 
 /// Tables that are made of facts alone.
@@ -112,7 +113,7 @@ impl<B: Objects, Q: Queries> AthenaAnalysis<B, Q> {
     /// Makes all tables anew. `as_of_day`, since 1970-01-01, is the last one of which all sales are in.
     pub async fn run(&self, as_of_day: i32) -> Result<Analysed, AthenaError> {
         let as_of_date = start_of(as_of_day).ok_or(StarError::Day(as_of_day))?.date();
-        let (progress, version) = Progress::load(&self.bucket).await?;
+        let (progress, version) = state::load::<Progress>(&self.bucket).await?;
         if progress.pending_days() > 0 {
             return Ok(Analysed::Pending);
         }
@@ -186,7 +187,7 @@ impl<B: Objects, Q: Queries> AthenaAnalysis<B, Q> {
 
     /// Puts tables; false if another run was faster, or has changed the facts meanwhile.
     async fn publish(&self, run: &Run, tables: Vec<TableFile>) -> Result<bool, StoreError> {
-        let (_, progress) = Progress::load(&self.bucket).await?;
+        let (_, progress) = state::load::<Progress>(&self.bucket).await?;
         if progress != run.progress {
             return Ok(false);
         }

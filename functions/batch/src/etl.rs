@@ -33,7 +33,7 @@ pub(crate) use self::dimensions::start_of;
 use self::dimensions::{StoredDimensions, store_fixed};
 use self::progress::{Archived, Published};
 pub(crate) use self::progress::{FactsProgress, Progress};
-use crate::FileProblem;
+use crate::{FileProblem, state};
 
 /// Objects that are fetched ahead of the one that is looked at.
 const FETCHED_AHEAD: usize = 8;
@@ -125,7 +125,7 @@ impl<B: Objects> Etl<B> {
         is_time_up: impl Fn() -> bool,
     ) -> Result<Ended, EtlError> {
         let bucket = &self.bucket;
-        let (mut progress, mut version) = Progress::load(bucket).await?;
+        let (mut progress, mut version) = state::load::<Progress>(bucket).await?;
         let before = progress.clone();
         let mut dimensions = StoredDimensions::load(bucket).await?;
         let mut rebuilt = Rebuilt::default();
@@ -150,7 +150,7 @@ impl<B: Objects> Etl<B> {
         }
         // From here on, whoever runs knows what is to be done.
         if progress != before {
-            version = progress.save(bucket, version.as_deref()).await?;
+            version = state::save(&progress, bucket, version.as_deref()).await?;
             if version.is_none() {
                 return Ok(Ended::Forestalled);
             }
@@ -187,7 +187,7 @@ impl<B: Objects> Etl<B> {
                     Day::Forestalled => return Ok(Ended::Forestalled),
                 }
                 if unsaved == DAYS_BETWEEN_SAVES {
-                    version = progress.save(bucket, version.as_deref()).await?;
+                    version = state::save(&progress, bucket, version.as_deref()).await?;
                     if version.is_none() {
                         return Ok(Ended::Forestalled);
                     }
@@ -195,7 +195,11 @@ impl<B: Objects> Etl<B> {
                 }
             }
         }
-        if unsaved > 0 && progress.save(bucket, version.as_deref()).await?.is_none() {
+        if unsaved > 0
+            && state::save(&progress, bucket, version.as_deref())
+                .await?
+                .is_none()
+        {
             return Ok(Ended::Forestalled);
         }
         rebuilt.pending = progress.pending_days();

@@ -19,6 +19,7 @@ mod orders;
 mod parallel;
 mod request;
 mod snapshot;
+mod state;
 pub mod tables;
 
 pub use catalog::Catalog;

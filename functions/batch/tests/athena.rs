@@ -20,7 +20,7 @@ use batch::etl::{Ended, Etl};
 use bytes::Bytes;
 use duckdb::DuckDb;
 use events::{Event, Line, MS_PER_DAY, Uuid};
-use shop::{PRICES_MINOR, Row, Shop};
+use shop::{Row, Shop};
 use testkit::{Chaos, Guard, MemoryBucket, example, purchase, refund};
 
 const TODAY: i32 = FIRST_DAY + 5;
@@ -157,17 +157,7 @@ fn archive_of(shop: &Shop) -> Archive {
     there.map(|(number, events)| object(*number, events)).collect()
 }
 
-const USUAL: Shop = Shop {
-    seed: 1,
-    first_day: FIRST_DAY,
-    days: 100,
-    closed_percent: 10,
-    orders_a_day: 4,
-    refund_percent: 15,
-    users: 50,
-    products: 20,
-    prices: PRICES_MINOR.len(),
-};
+const USUAL: Shop = Shop::usual(FIRST_DAY);
 
 /// Shops, how many days after their last one the last complete day is, and how many tables there are of them.
 fn shops() -> [(Shop, i32, usize); 7] {

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use batch::{Catalog, Snapshot, read_customers, read_sales, tables};
 use files::{products_file, views, views_file, write};
-use shop::{PRICES_MINOR, Shop, date, fact_files};
+use shop::{Shop, date, fact_files};
 use warehouse::star::encode_dates;
 use warehouse::tables::AnalyticsTable;
 
@@ -22,17 +22,7 @@ const FIRST_DAY: i32 = 20_574;
 /// 1994-12-20.
 const IN_THE_1990S: i32 = 9_119;
 
-const USUAL: Shop = Shop {
-    seed: 1,
-    first_day: FIRST_DAY,
-    days: 100,
-    closed_percent: 10,
-    orders_a_day: 4,
-    refund_percent: 15,
-    users: 50,
-    products: 20,
-    prices: PRICES_MINOR.len(),
-};
+const USUAL: Shop = Shop::usual(FIRST_DAY);
 
 /// Shops, and how many days after their last one the last complete day is.
 fn shops() -> Vec<(Shop, i32)> {

@@ -11,21 +11,19 @@ use arrow::datatypes::{DataType, Field, Schema};
 use batch::tables::{self, TableError};
 use batch::{Catalog, FactFile, FileError, FileProblem, SalesFacts, Snapshot, read_customers, read_sales};
 use bytes::Bytes;
-use shop::{PRICES_MINOR, Row, Shop, fact_file, fact_files, parquet};
+use shop::{Row, Shop, fact_file, fact_files, parquet};
 use warehouse::read::ReadError;
 
 const DAY: i32 = 20_574;
 
 const SHOP: Shop = Shop {
     seed: 7,
-    first_day: DAY,
     days: 70,
-    closed_percent: 10,
     orders_a_day: 5,
     refund_percent: 20,
     users: 40,
     products: 9,
-    prices: PRICES_MINOR.len(),
+    ..Shop::usual(DAY)
 };
 
 /// A line of the first order, by user 1, of 10 units of product 1 for 1,000 less 100.

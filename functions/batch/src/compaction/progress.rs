@@ -2,15 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use aws::StoreError;
-use aws::bucket::Objects;
 use events::{Stream, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Where it is kept.
-const KEY: &str = "state/batch-compaction";
-/// The first byte tells how the others are to be read.
-const ENCODING: u8 = 1;
+use crate::state::State;
 
 /// An hour of an archived table, by its start.
 pub(super) type Hour = (Stream, Timestamp);
@@ -68,33 +63,7 @@ impl Step {
     }
 }
 
-impl Progress {
-    /// What the last run left, and which version of it; nothing before the first.
-    pub(super) async fn load(bucket: &impl Objects) -> Result<(Self, Option<String>), StoreError> {
-        let Some((bytes, version)) = bucket.get(KEY).await? else {
-            return Ok((Self::default(), None));
-        };
-        let failed =
-            |reason: Box<dyn std::error::Error + Send + Sync>| StoreError::new("reading", KEY, reason);
-        let progress = match bytes.split_first() {
-            Some((&ENCODING, bytes)) => postcard::from_bytes(bytes).map_err(|error| failed(error.into()))?,
-            _ => {
-                return Err(failed(
-                    format!("its encoding is not {ENCODING}, which this program reads").into(),
-                ));
-            }
-        };
-        Ok((progress, Some(version)))
-    }
-
-    /// Replaces a version by this, and tells the new version; `None` if another run did so before.
-    pub(super) async fn save(
-        &self,
-        bucket: &impl Objects,
-        replaces: Option<&str>,
-    ) -> Result<Option<String>, StoreError> {
-        let bytes = postcard::to_extend(self, vec![ENCODING])
-            .map_err(|error| StoreError::new("encoding", KEY, error))?;
-        bucket.put(KEY, bytes.into(), replaces).await
-    }
+impl State for Progress {
+    const KEY: &'static str = "state/batch-compaction";
+    const ENCODING: u8 = 1;
 }

@@ -17,6 +17,7 @@ use warehouse::{
 use super::hour::HourWriter;
 use super::progress::{Hour, HourProgress, Progress, Step, Taken};
 use super::{Compacted, CompactionError, Settings};
+use crate::state;
 
 /// Calls for small things that are under way at a time.
 const CALLS_AHEAD: usize = 8;
@@ -71,7 +72,7 @@ impl<'a, B: Objects> Run<'a, B> {
         let (file, counted_version) = bucket.get(&key).await?.unzip();
         let counted = file.map(CompactedHours::read).transpose();
         let counted = counted.map_err(|error| CompactionError::object(&*key, error))?;
-        let (progress, version) = Progress::load(bucket).await?;
+        let (progress, version) = state::load::<Progress>(bucket).await?;
         if version.is_none() && counted.is_some() {
             // Without it, what has been copied and is not yet removed would be copied again.
             return Err(StoreError::new("continuing", key, "the progress behind it is gone").into());
@@ -316,7 +317,7 @@ impl<'a, B: Objects> Run<'a, B> {
 
     /// Replaces the progress, if no other run has done so since this one read it.
     async fn save(&mut self) -> Result<(), Stop> {
-        let saved = self.progress.save(self.bucket, self.version.as_deref()).await?;
+        let saved = state::save(&self.progress, self.bucket, self.version.as_deref()).await?;
         self.version = Some(saved.ok_or(Stop::Forestalled)?);
         Ok(())
     }

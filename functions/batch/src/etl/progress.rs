@@ -2,17 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws::StoreError;
-use aws::bucket::Objects;
 use serde::{Deserialize, Serialize};
 use warehouse::star::DayTotals;
 
 use super::day::Facts;
-
-/// Where it is kept.
-const KEY: &str = "state/batch";
-/// The first byte tells how the others are to be read.
-const ENCODING: u8 = 1;
+use crate::state::State;
 
 /// What is known of the archive and of the published days. Days are counted from 1970-01-01.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,33 +81,9 @@ impl Progress {
     pub(crate) fn pending_days(&self) -> usize {
         self.sales.pending.len() + self.views.pending.len()
     }
+}
 
-    /// What the last run left, and which version of it; nothing before the first.
-    pub(crate) async fn load(bucket: &impl Objects) -> Result<(Self, Option<String>), StoreError> {
-        let Some((bytes, version)) = bucket.get(KEY).await? else {
-            return Ok((Self::default(), None));
-        };
-        let failed =
-            |reason: Box<dyn std::error::Error + Send + Sync>| StoreError::new("reading", KEY, reason);
-        let progress = match bytes.split_first() {
-            Some((&ENCODING, bytes)) => postcard::from_bytes(bytes).map_err(|error| failed(error.into()))?,
-            _ => {
-                return Err(failed(
-                    format!("its encoding is not {ENCODING}, which this program reads").into(),
-                ));
-            }
-        };
-        Ok((progress, Some(version)))
-    }
-
-    /// Replaces a version by this, and tells the new version; `None` if another run did so before.
-    pub(crate) async fn save(
-        &self,
-        bucket: &impl Objects,
-        replaces: Option<&str>,
-    ) -> Result<Option<String>, StoreError> {
-        let bytes = postcard::to_extend(self, vec![ENCODING])
-            .map_err(|error| StoreError::new("encoding", KEY, error))?;
-        bucket.put(KEY, bytes.into(), replaces).await
-    }
+impl State for Progress {
+    const KEY: &'static str = "state/batch";
+    const ENCODING: u8 = 1;
 }

@@ -51,6 +51,21 @@ pub(crate) struct Row {
 }
 
 impl Shop {
+    /// One in which most things happen.
+    pub(crate) const fn usual(first_day: i32) -> Self {
+        Self {
+            seed: 1,
+            first_day,
+            days: 100,
+            closed_percent: 10,
+            orders_a_day: 4,
+            refund_percent: 15,
+            users: 50,
+            products: 20,
+            prices: PRICES_MINOR.len(),
+        }
+    }
+
     /// Lines by day. A closed day is not there; on every ninth open one, goods only come back.
     pub(crate) fn lines(&self) -> BTreeMap<i32, Vec<Row>> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
