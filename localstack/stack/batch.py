@@ -37,7 +37,8 @@ def batch(settings: Settings, first: str, last: str) -> int:
                 if forestalled == MAX_FORESTALLED:
                     raise Failure("another run is always faster", "make logs NAME=batch")
             case "unfinished":
-                say(paint(f"  {len(days)} days published, {report['pending_days']} to go", DIM))
+                left = f"{report['unseen_objects']} objects and {report['pending_days']} days to go"
+                say(paint(f"  {len(days)} days published, {left}", DIM))
     took = duration(time.monotonic() - started)
     say(f"The warehouse is up to date: {objects} new archive objects, {days_of(days)} published, in {took}.")
     return 0

@@ -84,8 +84,10 @@ pub enum Ended {
 /// What a run did. Days are counted from 1970-01-01.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rebuilt {
-    /// Archive objects that it had not seen before.
+    /// Archive objects that it was the first to look at.
     pub objects: usize,
+    /// Those that are left to the next run.
+    pub unseen: usize,
     /// Days that it published, of any table.
     pub days: BTreeSet<i32>,
     /// Days that a gate held back.
@@ -134,9 +136,11 @@ impl<B: Objects> Etl<B> {
         let hours = self.compacted_hours().await?;
         for facts in Facts::ALL {
             let archived = self.archived(facts, &hours).await?;
-            rebuilt.objects += self
+            let (looked_at, unseen) = self
                 .index((facts, archived), &mut progress, &mut dimensions, &is_time_up)
                 .await?;
+            rebuilt.objects += looked_at;
+            rebuilt.unseen += unseen;
         }
         if (is_catalog_new || rebuilt.objects > 0) && !dimensions.store(bucket).await? {
             return Ok(Ended::Forestalled);
@@ -261,14 +265,15 @@ impl<B: Objects> Etl<B> {
             .collect())
     }
 
-    /// Notes the days and the members of objects that are new, and the days of those that are gone; tells how many are new.
+    /// Notes the days and the members of objects that are new, and the days of those that are gone; tells how many new ones it has
+    /// looked at, and how many are left.
     async fn index(
         &self,
         (facts, archived): (Facts, BTreeMap<String, String>),
         progress: &mut Progress,
         dimensions: &mut StoredDimensions,
         is_time_up: &impl Fn() -> bool,
-    ) -> Result<usize, EtlError> {
+    ) -> Result<(usize, usize), EtlError> {
         let FactsProgress { objects, pending, .. } = progress.of_mut(facts);
         objects.retain(|key, known| {
             let is_there = archived.get(key) == Some(&known.version);
@@ -279,12 +284,13 @@ impl<B: Objects> Etl<B> {
         });
         let new = archived.keys().filter(|key| !objects.contains_key(*key));
         let new: Vec<&str> = new.map(String::as_str).collect();
+        let (mut left, mut taken) = (new.len(), 0);
         let mut fetched = self.fetch(new);
-        let mut taken = 0;
         while let Some((key, object)) = fetched.try_next().await? {
             if is_time_up() {
                 break;
             }
+            left -= 1;
             let Some(bytes) = object else { continue };
             let looked_at = facts.look_at(&mut dimensions.all, bytes);
             let days = looked_at.map_err(|problem| EtlError::object(key, problem))?;
@@ -296,7 +302,7 @@ impl<B: Objects> Etl<B> {
             objects.insert(key.to_owned(), known);
             taken += 1;
         }
-        Ok(taken)
+        Ok((taken, left))
     }
 
     /// Compacted objects, then others, each in the order of the list; `None` for one that is gone.

@@ -49,7 +49,7 @@ pub enum RunError {
 pub enum Outcome {
     /// Facts and tables are those of the archive.
     Published,
-    /// There are days left to do; the next run goes on. Tables are as they were.
+    /// There are objects or days left to do; the next run goes on. Tables are as they were.
     Unfinished,
     /// A gate is closed; what it guards is as it was.
     HeldBack,
@@ -62,8 +62,10 @@ pub enum Outcome {
 pub struct Report {
     /// How it ended.
     pub outcome: Outcome,
-    /// Archive objects that no run had seen before.
+    /// Archive objects that it was the first to look at.
     pub new_objects: usize,
+    /// Those that are left to do.
+    pub unseen_objects: usize,
     /// Days whose facts it published, `YYYY-MM-DD`.
     pub published_days: Vec<String>,
     /// Days of all tables of facts that are left to do, those held back among them.
@@ -92,6 +94,7 @@ impl Report {
         Self {
             outcome,
             new_objects: rebuilt.objects,
+            unseen_objects: rebuilt.unseen,
             published_days: rebuilt.days.iter().copied().map(date).collect(),
             pending_days: rebuilt.pending,
             objections: rebuilt.held_back.iter().map(objection).collect(),
@@ -205,7 +208,7 @@ impl<B: Objects, A: AlertStore, Q: Queries> Batch<B, A, Q> {
         if !rebuilt.held_back.is_empty() {
             return Ok(Report::new(Outcome::HeldBack, &rebuilt));
         }
-        if rebuilt.pending > 0 {
+        if rebuilt.pending > 0 || rebuilt.unseen > 0 {
             return Ok(Report::new(Outcome::Unfinished, &rebuilt));
         }
         match self.analyse(yesterday).await {

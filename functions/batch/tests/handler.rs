@@ -101,6 +101,11 @@ fn a_run_out_of_time_makes_no_tables_and_is_no_alert() {
         calls.set(calls.get() + 1);
         if calls.get() > objects + 1 { 0.7 } else { 0.0 }
     };
+    let nothing = shop.run(1, || 0.7).unwrap();
+    assert_eq!(
+        (nothing.outcome, nothing.unseen_objects),
+        (Outcome::Unfinished, objects)
+    );
     let report = shop.run(1, after_a_day).unwrap();
     assert_eq!(report.outcome, Outcome::Unfinished);
     assert!(
