@@ -66,5 +66,6 @@ def invoke(settings: Settings, request: dict[str, str]) -> dict[str, Any]:
     payload = json.loads(answer["Payload"].read() or "null")
     if "FunctionError" in answer:
         # The runtime puts what a request was refused for behind its place in the JSON.
-        raise Failure(f"the run failed: {payload.get('errorMessage', payload)}", "make logs NAME=batch")
+        problem = str(payload.get("errorMessage", payload)).strip()
+        raise Failure(f"the run failed: {problem}", "make logs NAME=batch")
     return payload
