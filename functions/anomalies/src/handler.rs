@@ -30,6 +30,8 @@ use crate::learning::Learned;
 const FAMILY: &str = AnomaliesPartial::FAMILY;
 /// Minutes that are read at the same time.
 const CONCURRENT_READS: usize = 16;
+/// Verdicts stored at a time.
+const CONCURRENT_VERDICTS: usize = 8;
 /// How long what was learned is used before it is looked for again: as long as a sweep takes to come.
 const BASELINES_KEPT_MS: i64 = MS_PER_MINUTE;
 /// Purchases that are remembered of all shards together, some 100 bytes each. Beyond that, only those of the shard at hand.
@@ -185,21 +187,24 @@ where
 
     /// Tells what changed with the records up to one.
     async fn tell(&self, changes: &Changes, as_of: Sequence) -> Result<(), StoreError> {
-        let mut signals = Vec::new();
         let gone = changes.gone.iter().map(|filed| (filed, false));
         let found = changes.found.iter().map(|filed| (filed, true));
-        for ((minute, finding), holds) in gone.chain(found) {
-            let finding = Sighting::from(finding.clone());
-            if holds {
-                signals.push(Signal::Raise(finding.clone()));
-            }
-            let verdict = Verdict {
-                finding,
-                holds,
-                as_of,
-            };
-            self.job.store().put_verdict(FAMILY, *minute, verdict).await?;
-        }
+        // Each is an item of its own, so in any order.
+        stream::iter(gone.chain(found))
+            .map(|((minute, finding), holds)| {
+                let finding = Sighting::from(finding.clone());
+                let verdict = Verdict {
+                    finding,
+                    holds,
+                    as_of,
+                };
+                self.job.store().put_verdict(FAMILY, *minute, verdict)
+            })
+            .buffer_unordered(CONCURRENT_VERDICTS)
+            .try_collect::<()>()
+            .await?;
+        let found = changes.found.iter().map(|(_, finding)| finding.clone());
+        let signals: Vec<Signal> = found.map(|finding| Signal::Raise(finding.into())).collect();
         tell(&self.alerts, &signals, &self.settings.policy)
             .await
             .map(drop)
