@@ -12,7 +12,7 @@ use crate::limit::within;
 
 /// Two slow cores take some 20 minutes from nothing.
 const BUILD_LIMIT: Duration = Duration::from_mins(90);
-/// What a deployment consists of.
+/// What the stream jobs' deployment consists of.
 const FUNCTIONS: [&str; 7] = [
     "sales",
     "views",

@@ -26,8 +26,10 @@ use crate::tables::{self, TableError};
 use crate::{Catalog, FactFile, FileError, FileProblem, SalesFacts, Snapshot, read_sales};
 use warehouse::read::{required, rows};
 
-/// Files that are fetched ahead of those that are read.
-const FILES_AHEAD: usize = 4;
+/// Files of sales that are fetched ahead of the threads that read them.
+const SALES_AHEAD: usize = 2;
+/// Files of views, which are small, that are fetched ahead of the one that is read.
+const VIEWS_AHEAD: usize = 8;
 
 /// Tables could not be made. What is published stays.
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +115,7 @@ impl<B: Objects> Analysis<B> {
 
     /// Fetches the days' files and has them read on other threads meanwhile.
     async fn facts(&self, progress: &Progress, as_of_day: i32) -> Result<SalesFacts, AnalysisError> {
-        let (files, fetched) = sync_channel(FILES_AHEAD);
+        let (files, fetched) = sync_channel(SALES_AHEAD);
         let reader = thread::spawn(move || read_sales(fetched, as_of_day));
         for (day, name) in day_files(StarTable::FactSales, &progress.sales) {
             let content = self.get(&name).await?;
@@ -161,7 +163,7 @@ impl<B: Objects> Analysis<B> {
             let content = self.get(&file).await?;
             Ok::<_, StoreError>((day, file, content))
         };
-        let mut fetched = pin!(stream::iter(files).map(get).buffered(FILES_AHEAD));
+        let mut fetched = pin!(stream::iter(files).map(get).buffered(VIEWS_AHEAD));
         while let Some((day, file, content)) = fetched.try_next().await? {
             let counted = count_views(&mut views, content);
             let found = counted.map_err(|problem| FileError { file, problem })?;
