@@ -23,8 +23,9 @@ def batch(settings: Settings, first: str, last: str) -> int:
     days: set[str] = set()
     while True:
         report = invoke(settings, request)
-        # What was asked for is noted by now; from here on only what is left is done.
-        request = {}
+        if report["outcome"] != "forestalled":
+            # What was asked for is noted by now; from here on only what is left is done.
+            request = {}
         objects += report["new_objects"]
         days |= set(report["published_days"])
         match report["outcome"]:
