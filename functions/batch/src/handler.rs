@@ -204,13 +204,15 @@ impl<B: Objects, A: AlertStore, Q: Queries> Batch<B, A, Q> {
                 return Err(error.into());
             }
         };
-        self.gate(FACTS, rebuilt.held_back.len(), now).await?;
         if !rebuilt.held_back.is_empty() {
+            self.gate(FACTS, rebuilt.held_back.len(), now).await?;
             return Ok(Report::new(Outcome::HeldBack, &rebuilt));
         }
+        // A day that an earlier run held back may be among those that are left: the gate is not known to be open.
         if rebuilt.pending > 0 || rebuilt.unseen > 0 {
             return Ok(Report::new(Outcome::Unfinished, &rebuilt));
         }
+        self.gate(FACTS, 0, now).await?;
         match self.analyse(yesterday).await {
             Ok(Analysed::Published) => {
                 self.gate(TABLES, 0, now).await?;
