@@ -338,18 +338,26 @@ impl<B: Objects> Etl<B> {
             return Ok(Day::HeldBack(format!("day {day} is not in the calendar")));
         };
         let key = star_key(facts.table(), Some(start));
-        let named = |problem| EtlError::object(key.as_str(), problem);
-        let mut open = facts.begin(day, &dimensions.all).map_err(named)?;
+        // Whatever is wrong with a day's rows is no reason to leave other days out.
+        let unusable = |of: &str, problem: FileProblem| Ok(Day::HeldBack(format!("{of}: {problem}")));
+        let mut open = match facts.begin(day, &dimensions.all) {
+            Ok(open) => open,
+            Err(problem) => return unusable(&key, problem),
+        };
         let objects = progress.of(facts).objects.iter();
         let sources = objects.filter(|(_, known)| known.days.contains(&day));
         let mut fetched = self.fetch(sources.map(|(source, _)| source.as_str()));
         while let Some((source, object)) = fetched.try_next().await? {
             let gone = || StoreError::new("GetObject", source, "it was there when the run began");
-            let added = open.add(object.ok_or_else(gone)?);
-            added.map_err(|problem| EtlError::object(source, problem))?;
+            if let Err(problem) = open.add(object.ok_or_else(gone)?) {
+                return unusable(source, problem);
+            }
         }
         drop(fetched);
-        let made = open.finish().map_err(named)?;
+        let made = match open.finish() {
+            Ok(made) => made,
+            Err(problem) => return unusable(&key, problem),
+        };
         if let Some(objection) = made.objection {
             return Ok(Day::HeldBack(objection));
         }
