@@ -41,10 +41,18 @@ pub(super) enum Step {
 /// What a step leaves to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Taken {
-    /// The names, in the hour's folder, of the archive objects that are in the parts.
-    pub(super) sources: Vec<String>,
+    /// The archive objects that are in the parts.
+    pub(super) sources: Vec<Source>,
     /// When the run that took the step began.
     pub(super) at: Timestamp,
+}
+
+/// An archive object, as it was copied.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Source {
+    /// Its name in the hour's folder.
+    pub(super) name: String,
+    pub(super) version: String,
 }
 
 impl Step {

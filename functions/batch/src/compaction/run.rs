@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use aws::StoreError;
-use aws::bucket::Objects;
+use aws::bucket::{Listed, Objects};
 use bytes::Bytes;
 use events::{MS_PER_HOUR, Stream, Timestamp};
 use futures::{StreamExt as _, TryStream, TryStreamExt as _, stream};
@@ -15,7 +15,7 @@ use warehouse::{
 };
 
 use super::hour::HourWriter;
-use super::progress::{Hour, HourProgress, Progress, Step, Taken};
+use super::progress::{Hour, HourProgress, Progress, Source, Step, Taken};
 use super::{Compacted, CompactionError, Settings};
 use crate::state;
 
@@ -170,8 +170,8 @@ impl<'a, B: Objects> Run<'a, B> {
         self.save().await
     }
 
-    /// Writes the parts of an hour's next generation; tells the names of the archive objects in it.
-    async fn write_hour(&mut self, hour: Hour, names: Vec<String>) -> Result<Vec<String>, Stop> {
+    /// Writes the parts of an hour's next generation; tells the archive objects in it.
+    async fn write_hour(&mut self, hour: Hour, names: Vec<String>) -> Result<Vec<Source>, Stop> {
         let HourProgress { begun, counted, .. } = *self.known(hour);
         let mut writer = HourWriter::new(self.bucket, hour, begun, self.part_size);
         let parts = self.parts.get(&hour).into_iter().flatten();
@@ -180,7 +180,8 @@ impl<'a, B: Objects> Run<'a, B> {
         let mut fetched = fetch(self.bucket, parts.map(|(_, key)| key.clone()), 1);
         while let Some((key, object)) = fetched.try_next().await? {
             let gone = || StoreError::new("GetObject", &*key, "it was there when the run began");
-            writer.copy(&key, object.ok_or_else(gone)?).await?;
+            let (object, _) = object.ok_or_else(gone)?;
+            writer.copy(&key, object).await?;
         }
         drop(fetched);
         let prefix = archived_hour_prefix(hour.0, hour.1);
@@ -189,9 +190,12 @@ impl<'a, B: Objects> Run<'a, B> {
         let mut sources = Vec::new();
         while let Some((key, object)) = fetched.try_next().await? {
             // What its owner has removed since is not in the archive any more.
-            let Some(object) = object else { continue };
+            let Some((object, version)) = object else {
+                continue;
+            };
             writer.copy(&key, object).await?;
-            sources.push(key[prefix.len()..].to_owned());
+            let name = key[prefix.len()..].to_owned();
+            sources.push(Source { name, version });
         }
         drop(fetched);
         let (objects_in, objects_out) = writer.finish().await?;
@@ -238,28 +242,33 @@ impl<'a, B: Objects> Run<'a, B> {
         self.save().await
     }
 
-    /// Those of hours with an archive object that is seen and is not in what is written: it would not be seen any more.
+    /// Those of hours whose archive objects are not those that were copied any more: what was replaced or removed since would
+    /// come back, and what is seen and was not copied would not be seen any more.
     async fn outgrown(&self, hours: &[Hour]) -> Result<BTreeSet<Hour>, StoreError> {
-        let uncompacted = hours
-            .iter()
-            .filter(|(stream, start)| self.counted.generation(*stream, *start) == 0);
         let look = async |hour: &Hour| {
-            let prefix = archived_hour_prefix(hour.0, hour.1);
-            let listed = self.bucket.list(&prefix).await?;
-            let written = self
-                .progress
-                .hours
-                .get(hour)
-                .and_then(|known| known.step.written());
-            let sources = written.into_iter().flat_map(|taken| &taken.sources);
-            let sources: BTreeSet<&str> = sources.map(String::as_str).collect();
-            let is_outgrown = listed
-                .iter()
-                .any(|object| !sources.contains(&object.key[prefix.len()..]));
-            Ok(is_outgrown.then_some(*hour))
+            let listed = self.archived(*hour).await?;
+            let known = self.progress.hours.get(hour);
+            let taken = known.and_then(|known| known.step.written());
+            let sources: BTreeSet<&Source> = taken.into_iter().flat_map(|taken| &taken.sources).collect();
+            let are_there = sources.iter().all(|source| listed.contains(*source));
+            // Of a compacted hour, objects that have come since are of the next generation.
+            let is_compacted = self.counted.generation(hour.0, hour.1) > 0;
+            let are_all = is_compacted || listed.len() == sources.len();
+            Ok((!are_there || !are_all).then_some(*hour))
         };
-        let looks = Box::pin(stream::iter(uncompacted).map(look).buffered(CALLS_AHEAD));
+        let looks = Box::pin(stream::iter(hours).map(look).buffered(CALLS_AHEAD));
         looks.try_filter_map(async |hour| Ok(hour)).try_collect().await
+    }
+
+    /// An hour's archive objects as they are.
+    async fn archived(&self, (stream, start): Hour) -> Result<BTreeSet<Source>, StoreError> {
+        let prefix = archived_hour_prefix(stream, start);
+        let listed = self.bucket.list(&prefix).await?.into_iter();
+        let source = |Listed { key, version, .. }: Listed| Source {
+            name: key[prefix.len()..].to_owned(),
+            version,
+        };
+        Ok(listed.map(source).collect())
     }
 
     /// Step 3: removes what generations that count were made of.
@@ -272,8 +281,11 @@ impl<'a, B: Objects> Run<'a, B> {
             let HourProgress { counted, step, .. } = self.known(hour);
             let (counted, step) = (*counted, mem::take(step));
             let prefix = archived_hour_prefix(hour.0, hour.1);
+            let listed = self.archived(hour).await?;
             let sources = step.switched().into_iter().flat_map(|taken| &taken.sources);
-            let sources = sources.map(|name| format!("{prefix}{name}"));
+            // What has been replaced since was not copied.
+            let sources = sources.filter(|source| listed.contains(source));
+            let sources = sources.map(|source| format!("{prefix}{}", source.name));
             let keys = self.parts_before(hour, counted).chain(sources).collect();
             self.remove(keys).await?;
             self.compacted.hours_cleaned += 1;
@@ -323,15 +335,15 @@ impl<'a, B: Objects> Run<'a, B> {
     }
 }
 
-/// Objects in the order of their keys, `None` for one that is gone; `ahead` are fetched at a time.
+/// Objects with their versions, in the order of their keys, `None` for one that is gone; `ahead` are fetched at a time.
 fn fetch<'a, B: Objects>(
     bucket: &'a B,
     keys: impl Iterator<Item = String> + 'a,
     ahead: usize,
-) -> impl TryStream<Ok = (String, Option<Bytes>), Error = StoreError> + Unpin {
+) -> impl TryStream<Ok = (String, Option<(Bytes, String)>), Error = StoreError> + Unpin {
     let get = async move |key: String| {
         let object = bucket.get(&key).await?;
-        Ok((key, object.map(|(bytes, _)| bytes)))
+        Ok((key, object))
     };
     Box::pin(stream::iter(keys).map(get).buffered(ahead))
 }
