@@ -30,6 +30,8 @@ def batch(settings: Settings, first: str, last: str) -> int:
         days |= set(report["published_days"])
         match report["outcome"]:
             case "published":
+                for objection in report["objections"]:
+                    say(f"  {objection['of']}: {objection['why']}")
                 break
             case "held_back":
                 raise Failure("a gate is closed, and what it guards is as it was", objections(report))

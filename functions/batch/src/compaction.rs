@@ -76,7 +76,7 @@ pub enum Ended {
 }
 
 /// What a run did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Compacted {
     /// Hours of which a generation was written.
     pub hours_written: usize,
@@ -88,6 +88,10 @@ pub struct Compacted {
     pub objects_in: usize,
     /// Parts of the written generations.
     pub objects_out: usize,
+    /// What rows cannot be copied of, and why. Its hour is left as it is.
+    pub unusable: Vec<String>,
+    /// Hours that there was no time for.
+    pub hours_left: usize,
 }
 
 /// The archive of a bucket, to be compacted.

@@ -18,6 +18,8 @@ use crate::etl::{Ended, Etl, EtlError, HeldBack, Rebuilt, start_of};
 const FACTS: &str = "warehouse:facts";
 /// What the alert of a closed gate of the analytical tables is about.
 const TABLES: &str = "warehouse:tables";
+/// What the alert of archive objects that cannot be compacted is about.
+const ARCHIVE: &str = "warehouse:archive";
 /// The share of a run's time after which no day of facts is begun any more: the tables take the rest.
 const TIME_FOR_FACTS: f64 = 0.6;
 /// The share after which no hour is compacted any more.
@@ -79,7 +81,7 @@ pub struct Report {
 /// Why something is not published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Objection {
-    /// A day of facts, such as `fact_sales dt=2026-11-24`, or `tables` for all that are made of them.
+    /// A day of facts, such as `fact_sales dt=2026-11-24`, `tables` for all that are made of them, or `compaction`.
     pub of: String,
     /// What doesn't add up.
     pub why: String,
@@ -178,6 +180,17 @@ impl<B: Objects, A: AlertStore, Q: Queries> Batch<B, A, Q> {
             let is_time_up = || time_used() > TIME_FOR_COMPACTION;
             // Whoever is faster compacts.
             if let compaction::Ended::Done(compacted) = compaction.run(now, is_time_up).await? {
+                let unusable = &compacted.unusable;
+                let is_known = compacted.hours_left == 0 || !unusable.is_empty();
+                if is_known {
+                    self.gate(ARCHIVE, unusable.len(), now).await?;
+                }
+                let of = "compaction".to_owned();
+                let objection = |why: &String| Objection {
+                    of: of.clone(),
+                    why: why.clone(),
+                };
+                report.objections.extend(unusable.iter().map(objection));
                 report.compacted = compacted;
             }
         }

@@ -425,6 +425,7 @@ fn without_a_step_of_time_one_run_takes_all() {
         hours_cleaned: 1,
         objects_in: 3,
         objects_out: 1,
+        ..Compacted::default()
     };
     assert_eq!(done, expected);
     assert_eq!(calm.keys(), ["g0001-0000.parquet"]);
@@ -508,14 +509,57 @@ fn a_run_that_is_out_of_time_leaves_the_rest_to_the_next() {
 }
 
 #[test]
-fn an_object_that_is_no_parquet_is_named() {
+fn an_object_that_is_no_parquet_is_named_and_keeps_nothing_but_its_hour() {
     let chaos = Chaos::calm();
     let calm = Calm::new(&chaos, 2);
     let key = "events/transactions/dt=2026-11-22/hour=00/x.parquet";
     calm.bucket.insert(key, "no Parquet");
-    let ended = chaos.invoke(Compaction::new(&calm.bucket, SETTINGS).run(at(CLOSED_MS), || false));
-    let error = ended.unwrap().unwrap_err().to_string();
-    assert!(error.contains(key), "{error}");
+    for mark in 0..2 {
+        let (key, bytes) = object(Stream::Transactions, START_MS + MS_PER_HOUR, mark, mark..=mark);
+        calm.bucket.insert(key, bytes);
+    }
+    let later = CLOSED_MS + MS_PER_HOUR;
+    for run in 0..4 {
+        let ended =
+            chaos.invoke(Compaction::new(&calm.bucket, SETTINGS).run(at(later + run * STEP_MS), || false));
+        let Some(Ok(Ended::Done(done))) = ended else {
+            panic!("{ended:?}")
+        };
+        let [problem] = &done.unusable[..] else {
+            panic!("{done:?}")
+        };
+        assert!(problem.contains(key), "{problem}");
+        assert_eq!(done.hours_written, usize::from(run == 0));
+        let of_bad_hour = calm.keys().into_iter().filter(|name| name.starts_with('g'));
+        assert!(of_bad_hour.count() <= 1, "what was copied in vain stays");
+    }
+    calm.bucket
+        .insert(key, object(Stream::Transactions, START_MS, 9, 9..=9).1);
+    assert_eq!(calm.run(later + 4 * STEP_MS), [1, 0, 0]);
+}
+
+#[test]
+fn what_is_replaced_is_copied_anew_before_the_switch_and_kept_after_it() {
+    let replaced = |calm: &Calm<'_>| {
+        let (key, bytes) = object(Stream::Transactions, START_MS, 0, 7..=7);
+        assert!(calm.bucket.objects().contains_key(&key));
+        calm.bucket.insert(key, bytes);
+    };
+    let chaos = Chaos::calm();
+    let before = Calm::new(&chaos, 2);
+    assert_eq!(before.run(CLOSED_MS), [1, 0, 0]);
+    replaced(&before);
+    assert_eq!(before.run(CLOSED_MS + STEP_MS), [0, 0, 0]);
+    assert_eq!(before.run(CLOSED_MS + 2 * STEP_MS), [1, 0, 0]);
+    assert_eq!(before.run(CLOSED_MS + 3 * STEP_MS), [0, 1, 0]);
+    assert_eq!(before.run(CLOSED_MS + 4 * STEP_MS), [0, 0, 1]);
+
+    let after = Calm::new(&chaos, 2);
+    assert_eq!(after.run(CLOSED_MS), [1, 0, 0]);
+    assert_eq!(after.run(CLOSED_MS + STEP_MS), [0, 1, 0]);
+    replaced(&after);
+    assert_eq!(after.run(CLOSED_MS + 2 * STEP_MS), [0, 0, 1]);
+    assert_eq!(after.keys(), ["g0001-0000.parquet", "shard-0000.parquet"]);
 }
 
 #[test]

@@ -134,6 +134,7 @@ impl<'a, B: Objects> Run<'a, B> {
             self.switch().await?;
             self.clean(is_time_up).await?;
             if pending.peek().is_none() || is_time_up() {
+                self.compacted.hours_left += pending.len();
                 return Ok(self.compacted);
             }
             let some = pending.by_ref().take(HOURS_BETWEEN_SAVES).collect();
@@ -141,12 +142,17 @@ impl<'a, B: Objects> Run<'a, B> {
         }
     }
 
-    /// Removes parts of generations past that a late put of a dead run has left behind.
+    /// Removes parts of generations that count no more or never will, as runs leave them that died or could not copy all.
     async fn sweep(&self) -> Result<(), StoreError> {
         let hours = self.progress.hours.iter();
         // What a switched hour still has, readers may read.
         let hours = hours.filter(|(_, known)| known.step.switched().is_none());
-        let keys = hours.flat_map(|(hour, known)| self.parts_before(*hour, known.counted));
+        let keys = hours.flat_map(|(hour, known)| {
+            let parts = self.parts_before(*hour, known.begun);
+            parts
+                .filter(|(generation, _)| *generation != known.counted)
+                .map(|(_, key)| key)
+        });
         self.remove(keys.collect()).await
     }
 
@@ -159,12 +165,21 @@ impl<'a, B: Objects> Run<'a, B> {
         self.save().await?;
         for Pending { hour, names } in hours {
             if is_time_up() {
-                break;
+                self.compacted.hours_left += 1;
+                continue;
             }
-            let sources = self.write_hour(hour, names).await?;
-            let at = self.now;
-            self.known(hour).step = Step::Written(Taken { sources, at });
-            self.compacted.hours_written += 1;
+            match self.write_hour(hour, names).await {
+                Ok(sources) => {
+                    let at = self.now;
+                    self.known(hour).step = Step::Written(Taken { sources, at });
+                    self.compacted.hours_written += 1;
+                }
+                // No reason to leave other hours as they are.
+                Err(Stop::Failed(error @ CompactionError::Object { .. })) => {
+                    self.compacted.unusable.push(error.to_string());
+                }
+                Err(stop) => return Err(stop),
+            }
         }
         // After the last part is put: it says that all are there.
         self.save().await
@@ -286,7 +301,8 @@ impl<'a, B: Objects> Run<'a, B> {
             // What has been replaced since was not copied.
             let sources = sources.filter(|source| listed.contains(source));
             let sources = sources.map(|source| format!("{prefix}{}", source.name));
-            let keys = self.parts_before(hour, counted).chain(sources).collect();
+            let parts = self.parts_before(hour, counted).map(|(_, key)| key);
+            let keys = parts.chain(sources).collect();
             self.remove(keys).await?;
             self.compacted.hours_cleaned += 1;
             unsaved += 1;
@@ -311,10 +327,10 @@ impl<'a, B: Objects> Run<'a, B> {
     }
 
     /// The parts of an hour's generations before one.
-    fn parts_before(&self, hour: Hour, generation: i32) -> impl Iterator<Item = String> {
+    fn parts_before(&self, hour: Hour, generation: i32) -> impl Iterator<Item = (i32, String)> {
         let parts = self.parts.get(&hour).into_iter().flatten();
         let before = parts.filter(move |(of, _)| *of < generation);
-        before.map(|(_, key)| key.clone())
+        before.cloned()
     }
 
     async fn remove(&self, keys: Vec<String>) -> Result<(), StoreError> {
