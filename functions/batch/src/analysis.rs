@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use analytics::retail::Overflow;
+use analytics::retail::{Overflow, rfm};
 use arrow::array::Int64Array;
 use aws::StoreError;
 use aws::bucket::{Listed, Objects};
@@ -94,7 +94,7 @@ impl<B: Objects> Analysis<B> {
             return Ok(Analysed::HeldBack(objection));
         }
         let last_order = facts.days.iter().rfind(|(_, day)| day.sales.orders > 0);
-        let snapshot = last_order.and_then(|(day, _)| start_of(day.checked_add(1)?));
+        let snapshot = last_order.and_then(|(day, _)| start_of(rfm::snapshot_day(*day)?));
         let previous = self.previous(&stored, snapshot).await?;
         let catalog = self.catalog().await?;
         let views = match self.views(&progress).await? {

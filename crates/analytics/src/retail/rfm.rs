@@ -63,6 +63,12 @@ impl Customer {
     }
 }
 
+/// The day of the snapshot, which is the one after the last order of all; `None` at the end of what days can be counted.
+#[must_use]
+pub const fn snapshot_day(last_order_day: i32) -> Option<i32> {
+    last_order_day.checked_add(1)
+}
+
 /// Orders and spending by user. Merging is associative and commutative.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Customers {
@@ -99,13 +105,13 @@ impl Customers {
         let spending: Result<Vec<Spending>, Overflow> = sorted.into_iter().map(Spending::of).collect();
         let customers = spending?;
         let last_order_day = customers.iter().map(|customer| customer.last_order_day).max();
-        let next = |day: i32| {
-            day.checked_add(1).ok_or_else(|| Overflow {
+        let snapshot = |day: i32| {
+            snapshot_day(day).ok_or_else(|| Overflow {
                 figure: "snapshot_day",
                 of: format!("day {day}"),
             })
         };
-        let snapshot_day = last_order_day.map(next).transpose()?;
+        let snapshot_day = last_order_day.map(snapshot).transpose()?;
         Ok(Segmentation {
             snapshot_day,
             cut_points: CutPoints::of(&customers, snapshot_day.unwrap_or_default()),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use analytics::retail::rfm;
 use warehouse::tables::AnalyticsTable;
 
 use super::unloaded::{Rows, UnloadedError};
@@ -51,9 +52,9 @@ impl Control {
         })
     }
 
-    /// The day after the last purchase.
+    /// The day of the snapshot of all purchases.
     pub(super) fn snapshot_day(&self) -> Option<i32> {
-        self.last_purchase?.checked_add(1)
+        rfm::snapshot_day(self.last_purchase?)
     }
 
     /// Why no table may be made of the facts, if none may: each day must be what was published.
