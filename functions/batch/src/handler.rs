@@ -8,11 +8,11 @@ use aws::telemetry::Counts;
 use events::{MS_PER_DAY, Timestamp, Uuid};
 use serde::Serialize;
 
-use crate::Request;
 use crate::analysis::{Analysed, Analysis, AnalysisError};
 use crate::athena::{AthenaAnalysis, AthenaError, Queries};
 use crate::compaction::{self, Compacted, Compaction, CompactionError};
-use crate::etl::{Ended, Etl, EtlError, HeldBack, Rebuilt, start_of};
+use crate::etl::{Ended, Etl, EtlError, HeldBack, Progress, Rebuilt, start_of};
+use crate::{Request, state};
 
 /// What the alert of closed gates of facts is about.
 const FACTS: &str = "warehouse:facts";
@@ -254,10 +254,24 @@ impl<B: Objects, A: AlertStore, Q: Queries> Batch<B, A, Q> {
     }
 
     async fn analyse(&self, as_of_day: i32) -> Result<Analysed, RunError> {
-        Ok(match &self.engine {
+        let before = self.version_of_facts().await?;
+        let analysed = match &self.engine {
             Engine::Embedded => Analysis::new(&self.bucket).run(as_of_day).await?,
             Engine::Athena(queries) => AthenaAnalysis::new(&self.bucket, queries).run(as_of_day).await?,
-        })
+        };
+        // Facts that another run has replaced meanwhile don't add up, and nothing is wrong with them.
+        let is_held_back = matches!(analysed, Analysed::HeldBack(_));
+        if is_held_back && self.version_of_facts().await? != before {
+            return Ok(Analysed::Forestalled);
+        }
+        Ok(analysed)
+    }
+
+    async fn version_of_facts(&self) -> Result<Option<String>, RunError> {
+        let (_, version) = state::load::<Progress>(&self.bucket)
+            .await
+            .map_err(EtlError::from)?;
+        Ok(version)
     }
 
     /// Tells that a gate is closed, or that it is open again.

@@ -4,12 +4,14 @@
 mod archive;
 
 use analytics::alerts::{Policy, Severity, Status};
-use archive::{DAYS, FIRST_DAY, archive, catalog};
+use archive::{DAYS, FIRST_DAY, archive, catalog, object};
 use aws::StoreError;
+use aws::bucket::{Listed, Objects};
 use batch::athena::Queries;
 use batch::{Batch, Engine, Outcome, Report, Request, RunError, Settings, compaction};
+use bytes::Bytes;
 use events::{MS_PER_DAY, MS_PER_HOUR, Timestamp};
-use testkit::{Chaos, Guard, MemoryAlerts, MemoryBucket};
+use testkit::{Chaos, Guard, MemoryAlerts, MemoryBucket, example};
 
 const FACTS: &str = "gate_closed#warehouse:facts";
 const TABLES: &str = "gate_closed#warehouse:tables";
@@ -45,19 +47,7 @@ impl<'a> Shop<'a> {
     }
 
     fn run(&self, hour: i64, time_used: impl Fn() -> f64) -> Result<Report, RunError> {
-        let day = i64::from(FIRST_DAY) + DAYS;
-        let now = Timestamp::from_ms(day * MS_PER_DAY + hour * MS_PER_HOUR).unwrap();
-        let settings = Settings {
-            policy: Policy::default(),
-            compaction: compaction::Settings {
-                closed_after_ms: 2 * MS_PER_HOUR,
-                step_ms: 0,
-            },
-        };
-        let batch = Batch::new(&self.bucket, &self.alerts, Engine::<Nobody>::Embedded, settings);
-        let request = Request::default();
-        let run = batch.run(&request, now, time_used);
-        self.chaos.invoke(run).unwrap()
+        run(&self.bucket, &self.alerts, self.chaos, hour, time_used)
     }
 
     /// The first key that contains a text.
@@ -72,6 +62,29 @@ impl<'a> Shop<'a> {
             .get(fingerprint)
             .map(|alert| (alert.status, alert.severity))
     }
+}
+
+/// A run in an hour of the day after the archive's last one.
+fn run<B: Objects>(
+    bucket: &B,
+    alerts: &MemoryAlerts<'_>,
+    chaos: &Chaos,
+    hour: i64,
+    time_used: impl Fn() -> f64,
+) -> Result<Report, RunError> {
+    let day = i64::from(FIRST_DAY) + DAYS;
+    let now = Timestamp::from_ms(day * MS_PER_DAY + hour * MS_PER_HOUR).unwrap();
+    let settings = Settings {
+        policy: Policy::default(),
+        compaction: compaction::Settings {
+            closed_after_ms: 2 * MS_PER_HOUR,
+            step_ms: 0,
+        },
+    };
+    let batch = Batch::new(bucket, alerts, Engine::<Nobody>::Embedded, settings);
+    let request = Request::default();
+    let run = batch.run(&request, now, time_used);
+    chaos.invoke(run).unwrap()
 }
 
 #[test]
@@ -162,6 +175,64 @@ fn facts_that_are_not_those_published_are_an_alert_until_their_days_are_made_aga
     shop.bucket.insert(first, right);
     assert_eq!(shop.run(3, || 0.0).unwrap().outcome, Outcome::Published);
     assert_eq!(shop.alert(TABLES), Some((Status::Resolved, Severity::Critical)));
+}
+
+/// A bucket in which another run publishes a day while the tables are being made.
+struct Overtaken<'a> {
+    bucket: &'a MemoryBucket<'a>,
+    published: Vec<(String, Bytes)>,
+}
+
+impl Objects for Overtaken<'_> {
+    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        let listed = self.bucket.list(prefix).await;
+        if prefix == "warehouse/" {
+            for (key, bytes) in &self.published {
+                self.bucket.insert(key.clone(), bytes.clone());
+            }
+        }
+        listed
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<(Bytes, String)>, StoreError> {
+        self.bucket.get(key).await
+    }
+
+    async fn put(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        replaces: Option<&str>,
+    ) -> Result<Option<String>, StoreError> {
+        self.bucket.put(key, bytes, replaces).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.bucket.delete(key).await
+    }
+}
+
+#[test]
+fn a_run_that_another_one_overtakes_is_no_alert() {
+    let chaos = Chaos::calm();
+    let (shop, later) = (Shop::new(&chaos), Shop::new(&chaos));
+    shop.run(1, || 0.0).unwrap();
+    let (key, bytes) = object(900, &[example(1, i64::from(FIRST_DAY) * MS_PER_DAY)]);
+    later.bucket.insert(key, bytes);
+    later.run(1, || 0.0).unwrap();
+    let of_another = |key: &String| key == "state/batch" || key.contains("fact_sales/dt=2026-11-22");
+    let published = later
+        .bucket
+        .objects()
+        .into_iter()
+        .filter(|(key, _)| of_another(key));
+    let overtaken = Overtaken {
+        bucket: &shop.bucket,
+        published: published.collect(),
+    };
+    let report = run(&overtaken, &shop.alerts, &chaos, 2, || 0.0).unwrap();
+    assert_eq!(report.outcome, Outcome::Forestalled);
+    assert!(shop.alerts.alerts().is_empty());
 }
 
 #[test]
