@@ -155,7 +155,8 @@ pub async fn backfill(plan: &Plan, store: Store, on_terminal: bool) -> Result<Su
     })
 }
 
-/// Hours that are compacted have no objects to replace: who writes them again has their events twice.
+/// Hours that are compacted have no objects to replace: who writes them again has their events twice. Whether this history
+/// is among what they hold is not known.
 async fn refuse_compacted(plan: &Plan, store: &Store) -> Result<(), Failure> {
     let key = compacted_hours_key();
     let Some(file) = store.get(&key).await? else {
@@ -173,8 +174,8 @@ async fn refuse_compacted(plan: &Plan, store: &Store) -> Result<(), Failure> {
             .any(|&stream| hours.generation(stream, start) > 0)
         {
             return Err(Failure::run(format!(
-                "the archive is compacted in the hour from {start} on: what a backfill wrote there can't be replaced, and would \
-                 be there twice; choose a --from and --to without such hours"
+                "the archive is compacted in the hour from {start} on: if this history was written there before, it can't be \
+                 replaced any more, and would be there twice; choose a --from and --to without such hours"
             )));
         }
     }

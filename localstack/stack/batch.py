@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import time
 from typing import Any
@@ -10,41 +11,56 @@ from . import aws
 from .console import DIM, Failure, duration, paint, say
 from .settings import Settings
 
-# Another run may be faster, each time one has begun.
-MAX_FORESTALLED = 5
+# The longest that another run may take.
+PATIENCE_S = aws.FUNCTION_LIMIT_S
+PAUSE_S = 5
 
 
 def batch(settings: Settings, first: str, last: str) -> int:
     if "batch" not in settings.jobs:
         raise Failure("the job batch is not deployed", f"make up JOBS={','.join((*settings.jobs, 'batch'))}")
     started = time.monotonic()
-    request = {name: day for name, day in (("from", first), ("to", last)) if day}
-    objects = forestalled = 0
+    request = {name: text for name, text in (("from", first), ("to", last)) if day(name, text)}
+    if first and last and day("from", first) > day("to", last):
+        raise Failure(f"FROM is {first}, after TO, which is {last}")
+    objects = hours = 0
     days: set[str] = set()
     while True:
         report = invoke(settings, request)
-        if report["outcome"] != "forestalled":
-            # What was asked for is noted by now; from here on only what is left is done.
-            request = {}
         objects += report["new_objects"]
+        hours += report["compacted"]["hours_written"]
         days |= set(report["published_days"])
+        if report["outcome"] == "forestalled":
+            if time.monotonic() - started > PATIENCE_S:
+                raise Failure("another run was always faster", "make logs NAME=batch")
+            say(paint(f"  another run is under way; trying again in {PAUSE_S} s", DIM))
+            time.sleep(PAUSE_S)
+            continue
+        # What was asked for is noted by now; from here on only what is left is done.
+        request = {}
         match report["outcome"]:
             case "published":
-                for objection in report["objections"]:
-                    say(f"  {objection['of']}: {objection['why']}")
                 break
             case "held_back":
                 raise Failure("a gate is closed, and what it guards is as it was", objections(report))
-            case "forestalled":
-                forestalled += 1
-                if forestalled == MAX_FORESTALLED:
-                    raise Failure("another run is always faster", "make logs NAME=batch")
             case "unfinished":
                 left = f"{report['unseen_objects']} objects and {report['pending_days']} days to go"
                 say(paint(f"  {len(days)} days published, {left}", DIM))
+    for objection in report["objections"]:
+        say(f"  {objection['of']}: {objection['why']}")
     took = duration(time.monotonic() - started)
-    say(f"The warehouse is up to date: {objects} new archive objects, {days_of(days)} published, in {took}.")
+    say(f"The warehouse is up to date: {objects} archive objects looked at, {days_of(days)} published, in {took}.")
+    if hours:
+        say(f"{hours} hours of the archive were compacted; the next run looks at what became of them.")
     return 0
+
+
+def day(name: str, text: str) -> datetime.date | None:
+    """A day as it is typed; none if nothing is."""
+    try:
+        return datetime.date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise Failure(f"{name.upper()} is {text!r}: it is a day such as 2026-11-24") from error
 
 
 def days_of(days: set[str]) -> str:
@@ -54,7 +70,7 @@ def days_of(days: set[str]) -> str:
         case [day]:
             return f"the day {day}"
         case [first, *_, last]:
-            return f"{len(days)} days from {first} to {last}"
+            return f"{len(days)} days between {first} and {last}"
 
 
 def objections(report: dict[str, Any]) -> str:

@@ -15,8 +15,8 @@ from .settings import REPOSITORY, Settings
 
 # Two of the sweeps that run each minute, and some time for each.
 SWEEPS_S = 150
-HISTORY_DAYS = 28
-HISTORY_ORDERS = "4000"
+HISTORY_DAYS = 63
+HISTORY_ORDERS = "8000"
 SHOWN_QUERIES = ("infra/athena/revenue_by_country.sql", "infra/athena/top_segments.sql")
 
 
@@ -38,7 +38,7 @@ def demo(settings: Settings, rate: str, run_duration: str, up: Callable[[], Sett
     # The stock is that of everything ever sold here, so it can only be compared if this is all of it.
     all_runs = ["--all-runs"] if untouched else []
     loadgen(settings, "verify", *stage, *named, *all_runs, "--wait", f"{settings.cart_timeout_s + SWEEPS_S}s")
-    banner(4, "The warehouse: star schema, segments, trends of four more weeks, and that they add up to what was sent")
+    banner(4, "The warehouse: star schema, segments, trends of nine more weeks, and that they add up to what was sent")
     if {"archive", "batch"} <= set(settings.jobs):
         if untouched:
             write_history(settings, stage)

@@ -5,6 +5,7 @@ The emulator's Athena has no views. So a query that names one gets its definitio
 
 from __future__ import annotations
 
+import datetime
 import re
 import time
 from pathlib import Path
@@ -39,8 +40,10 @@ def statement(sql: str, file: str) -> str:
         )
     if sql:
         return sql
+    # The queries of the analytical tables say so for the last complete day.
+    yesterday = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)
     try:
-        return Path(file).read_text()
+        return Path(file).read_text().replace("${as_of_date}", str(yesterday))
     except OSError as error:
         raise Failure(f"cannot read {file}: {error.strerror}", "ls infra/athena") from error
 

@@ -41,7 +41,7 @@ impl Aws {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .load();
         let no_region =
-            || Failure::run("no AWS region: set AWS_REGION (for the local stack: AWS_REGION=us-east-1)");
+            || Failure::run("no AWS region: set AWS_REGION (for the local stack: `source .local/env`)");
         let config = timeout(PATIENCE, config).await.map_err(|_| no_region())?;
         let region = config.region().ok_or_else(no_region)?;
         let endpoint = kinesis_endpoint
@@ -92,8 +92,8 @@ impl Aws {
     async fn check_credentials(&self) -> Result<(), Failure> {
         let missing = |detail: &str| {
             Failure::run(format!(
-                "no AWS credentials{detail}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (any value does for the local \
-                 stack), or AWS_PROFILE"
+                "no AWS credentials{detail}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (for the local stack: \
+                 `source .local/env`)"
             ))
         };
         let provider = self.config.credentials_provider().ok_or_else(|| missing(""))?;
