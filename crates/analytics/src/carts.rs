@@ -31,6 +31,7 @@ mod partial;
 mod stored_facts;
 mod stored_open;
 mod swept;
+mod top;
 
 use events::{MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE};
 
@@ -41,6 +42,7 @@ pub use minutes::CartMinute;
 pub use open::OpenCarts;
 pub use partial::CartsPartial;
 pub use swept::{SessionChange, Swept};
+pub use top::TopCarts;
 
 /// When a cart is abandoned, when that is an alert, and what is remembered for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

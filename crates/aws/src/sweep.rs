@@ -27,7 +27,7 @@ const EXPIRY_LAG_DAYS: u32 = 7;
 /// Windows that are read at the same time.
 const CONCURRENT_READS: usize = 16;
 /// The first byte of a checkpoint tells how the others are to be read.
-const ENCODING: u8 = 2;
+const ENCODING: u8 = 3;
 
 /// Everything that a sweep leaves to the next one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -105,7 +105,7 @@ impl<C: CheckpointStore> CheckpointStore for &C {
     }
 }
 
-/// Where a sweep's effects on the figures of minutes are stored.
+/// Where a sweep's figures are stored.
 pub trait FiguresStore: Sync {
     /// Stores a minute's figures, unless those of a later generation, or these, are stored already.
     fn put_figures<F: Serialize + Send>(
@@ -114,6 +114,14 @@ pub trait FiguresStore: Sync {
         minute: Minute,
         generation: u64,
         figures: F,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Stores what is so after a sweep, unless that of a later generation, or this, is stored already.
+    fn put_latest<F: Serialize + Send>(
+        &self,
+        family: &str,
+        generation: u64,
+        latest: F,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
@@ -126,6 +134,15 @@ impl<S: FiguresStore> FiguresStore for &S {
         figures: F,
     ) -> impl Future<Output = Result<(), StoreError>> + Send {
         (**self).put_figures(family, minute, generation, figures)
+    }
+
+    fn put_latest<F: Serialize + Send>(
+        &self,
+        family: &str,
+        generation: u64,
+        latest: F,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        (**self).put_latest(family, generation, latest)
     }
 }
 

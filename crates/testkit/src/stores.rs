@@ -37,8 +37,8 @@ type Pages<P> = BTreeMap<(String, String, usize), Page<P>>;
 /// Notes by family and writer, and by sequence number.
 type Notes = BTreeMap<(String, String), BTreeMap<Sequence, Note>>;
 
-/// Figures, and the generation that they are of, by minute.
-type Figures = BTreeMap<Minute, (u64, serde_json::Value)>;
+/// Figures, and the generation that they are of, by minute; `None` for the latest.
+type Figures = BTreeMap<Option<Minute>, (u64, serde_json::Value)>;
 
 /// A table of partials, with its journal, and with figures of minutes.
 pub struct MemoryPartials<'a, P> {
@@ -154,21 +154,22 @@ impl<P: Partial> MemoryPartials<'_, P> {
         let figures = locked(&self.figures);
         figures
             .iter()
-            .map(|(minute, (_, figures))| {
-                let figures = F::deserialize(figures).expect("figures are of one kind");
-                (*minute, figures)
-            })
+            .filter_map(|(minute, (_, figures))| Some(((*minute)?, deserialized(figures))))
             .collect()
     }
-}
 
-impl<P: Partial> FiguresStore for MemoryPartials<'_, P> {
-    async fn put_figures<F: Serialize + Send>(
+    /// What was so after the latest sweep.
+    #[must_use]
+    pub fn latest<F: DeserializeOwned>(&self) -> Option<F> {
+        let figures = locked(&self.figures);
+        figures.get(&None).map(|(_, latest)| deserialized(latest))
+    }
+
+    async fn put(
         &self,
-        _: &str,
-        minute: Minute,
+        minute: Option<Minute>,
         generation: u64,
-        figures: F,
+        figures: impl Serialize,
     ) -> Result<(), StoreError> {
         let (all, guard) = (self.figures.clone(), self.guard);
         let figures = serde_json::to_value(figures).expect("figures have names");
@@ -180,6 +181,31 @@ impl<P: Partial> FiguresStore for MemoryPartials<'_, P> {
             }
         };
         self.chaos.call(put).await
+    }
+}
+
+fn deserialized<F: DeserializeOwned>(figures: &serde_json::Value) -> F {
+    F::deserialize(figures).expect("figures are of one kind")
+}
+
+impl<P: Partial> FiguresStore for MemoryPartials<'_, P> {
+    async fn put_figures<F: Serialize + Send>(
+        &self,
+        _: &str,
+        minute: Minute,
+        generation: u64,
+        figures: F,
+    ) -> Result<(), StoreError> {
+        self.put(Some(minute), generation, figures).await
+    }
+
+    async fn put_latest<F: Serialize + Send>(
+        &self,
+        _: &str,
+        generation: u64,
+        latest: F,
+    ) -> Result<(), StoreError> {
+        self.put(None, generation, latest).await
     }
 }
 

@@ -1,6 +1,8 @@
 //! The named queries over the star schema and the analytical tables, against answers worked out by hand.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "questions/carts.rs"]
+mod carts;
 #[path = "questions/python.rs"]
 mod python;
 #[path = "questions/warehouse.rs"]

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use analytics::alerts::{Policy, Signal};
-use analytics::carts::{CartMinute, CartSettings, CartsPartial, OpenCarts, Swept as OpenCartsSwept};
+use analytics::carts::{
+    CartMinute, CartSettings, CartsPartial, OpenCarts, Swept as OpenCartsSwept, TopCarts,
+};
 use aws::alerts::{AlertStore, tell};
 use aws::job::StreamJob;
 use aws::journal::Journal;
@@ -21,6 +23,8 @@ const FAMILY: &str = <CartsPartial as analytics::Partial>::FAMILY;
 pub struct Effects {
     /// The figures of the minutes that changed, by number since the epoch.
     minutes: BTreeMap<i64, CartMinute>,
+    /// The carts that matter most; `None` before the first sweep.
+    top: Option<TopCarts>,
     signals: Vec<Signal>,
 }
 
@@ -89,7 +93,11 @@ where
             let minutes = minutes
                 .map(|(minute, figures)| (minute.number(), figures))
                 .collect();
-            (!idle).then_some(Effects { minutes, signals })
+            (!idle).then(|| Effects {
+                minutes,
+                top: open.top(),
+                signals,
+            })
         };
         let carry_out = async |effects: &Effects, generation| self.carry_out(effects, generation).await;
         let swept = sweep::<CartsPartial, _, _>(
@@ -116,6 +124,9 @@ where
                 .store()
                 .put_figures(FAMILY, minute, generation, figures)
                 .await?;
+        }
+        if let Some(top) = &effects.top {
+            self.job.store().put_latest(FAMILY, generation, top).await?;
         }
         tell(&self.alerts, &effects.signals, &self.settings.policy)
             .await

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use analytics::alerts::{AlertType, Policy, Status, fingerprint};
-use analytics::carts::{CartFact, CartMinute, CartSettings, CartsPartial, Fate, OpenCarts};
+use analytics::carts::{CartFact, CartMinute, CartSettings, CartsPartial, Fate, OpenCarts, TopCarts};
 use aws::job::StreamJob;
 use carts::{Carts, Settings};
 use events::{MS_PER_DAY, Minute, Stream, Timestamp};
@@ -25,11 +25,12 @@ fn histories_that_fill_many_pages_end_the_same() {
     exactly_once::<SmallPages<CartsPartial>, _>(&STREAMS, |partial| partial.0.activity());
 }
 
-/// What is told in the end: the figures of minutes, and of which carts there are open alerts.
+/// What is told in the end: the figures of minutes, of which carts there are open alerts, and the carts of most value.
 #[derive(Debug, PartialEq)]
 struct Told {
     minutes: BTreeMap<Minute, CartMinute>,
     open_alerts: BTreeSet<String>,
+    top: Option<TopCarts>,
 }
 
 /// Nothing is forgotten within a history, and every cart that is left behind is worth telling of.
@@ -43,13 +44,14 @@ fn settings() -> CartSettings {
     }
 }
 
-fn told(minutes: BTreeMap<Minute, CartMinute>, open_alerts: BTreeSet<String>) -> Told {
+fn told(minutes: BTreeMap<Minute, CartMinute>, open_alerts: BTreeSet<String>, top: Option<TopCarts>) -> Told {
     let minutes = minutes
         .into_iter()
         .filter(|(_, figures)| *figures != CartMinute::default());
     Told {
         minutes: minutes.collect(),
         open_alerts,
+        top,
     }
 }
 
@@ -59,14 +61,15 @@ fn expected(streams: &[SimStream], end: Timestamp) -> Told {
     let facts: Vec<_> = events
         .filter_map(|event| Some((event.envelope.event_id, CartFact::of(event)?)))
         .collect();
-    let swept = OpenCarts::default().advance(facts.iter().map(|(id, fact)| (*id, fact)), end, &settings());
+    let mut open = OpenCarts::default();
+    let swept = open.advance(facts.iter().map(|(id, fact)| (*id, fact)), end, &settings());
     let abandoned = swept.sessions.iter().filter_map(|change| change.after);
     let abandoned =
         abandoned.filter(|session| matches!(session.fate, Fate::Abandoned { .. }) && session.value_minor > 0);
     let alerts = abandoned
         .map(|session| fingerprint(AlertType::AbandonedCart, &format!("cart:{}", session.cart_id)))
         .collect();
-    told(swept.minutes, alerts)
+    told(swept.minutes, alerts, open.top())
 }
 
 /// The end of all histories: every cart's fate is sealed.
@@ -132,6 +135,8 @@ fn history(seed: u64, guard: Guard, times: u64) -> (Told, Told) {
     let found = told(
         store.figures(),
         open.map(|(fingerprint, _)| fingerprint).collect(),
+        // What nothing changed any more has no new time.
+        store.latest().map(|top: TopCarts| TopCarts { as_of: end, ..top }),
     );
     (found, expected(&streams, end))
 }
@@ -143,6 +148,7 @@ fn assert_told(seed: u64, (found, expected): (Told, Told)) {
         assert_eq!(of(&found), of(&expected), "seed {seed}, {minute}");
     }
     assert_eq!(found.open_alerts, expected.open_alerts, "seed {seed}");
+    assert_eq!(found.top, expected.top, "seed {seed}");
 }
 
 #[test]

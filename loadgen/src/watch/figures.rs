@@ -5,7 +5,7 @@ mod views;
 use std::collections::BTreeMap;
 
 use analytics::alerts::{Alert, AlertType, Evidence, Severity, Sighting};
-use analytics::carts::{CartActivity, CartMinute, CartsPartial};
+use analytics::carts::{CartActivity, CartMinute, CartsPartial, TopCarts};
 use analytics::inventory::{Moved, ProductStock, Settings, Status, Stock};
 use analytics::sales::{Sales, SalesPartial};
 use analytics::{CategoryCounts, Partial};
@@ -205,12 +205,15 @@ pub(super) struct CartsFigures {
     pub(super) value_abandoned_minor: i64,
     pub(super) value_recovered_minor: i64,
     pub(super) activity: PerMinute<CartActivity>,
+    /// The carts of the highest value, whatever the window; `None` before the first sweep.
+    pub(super) top: Option<TopCarts>,
 }
 
 impl CartsFigures {
     pub(super) fn of(
         minutes: &Minutes<CartsPartial>,
         swept: &BTreeMap<Minute, CartMinute>,
+        top: Option<TopCarts>,
         window: Window,
     ) -> Self {
         let (mut all, mut figures) = (CartsPartial::default(), CartMinute::default());
@@ -229,6 +232,7 @@ impl CartsFigures {
             value_abandoned_minor: figures.value_abandoned_minor,
             value_recovered_minor: figures.value_recovered_minor,
             activity: PerMinute::of(minutes, window, CartsPartial::activity),
+            top,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use analytics::Partial;
 use analytics::alerts::{Alert, Sighting, Signal, Status};
 use analytics::anomalies::AnomaliesPartial;
-use analytics::carts::{CartMinute, CartsPartial};
+use analytics::carts::{CartMinute, CartsPartial, TopCarts};
 use analytics::inventory::{InventoryPartial, Stock};
 use analytics::sales::SalesPartial;
 use aws::StoreError;
@@ -84,6 +84,10 @@ impl Places {
         self.metrics.figures(CartsPartial::FAMILY, first, last).await
     }
 
+    async fn top_carts(&self) -> Result<Option<TopCarts>, StoreError> {
+        self.metrics.latest(CartsPartial::FAMILY).await
+    }
+
     async fn open_alerts(&self, now: Timestamp) -> Result<Vec<Alert>, StoreError> {
         let ever = Timestamp::from_ms(0).expect("1970 is in the calendar");
         self.alerts
@@ -153,7 +157,8 @@ impl Watcher {
                 Ok(moved.products())
             }),
         );
-        let carts = async { tokio::try_join!(carts, places.swept_carts(window.first(), to)) };
+        let carts =
+            async { tokio::try_join!(carts, places.swept_carts(window.first(), to), places.top_carts()) };
         let inventory = async { tokio::try_join!(moved, places.stock()) };
         let (sales, views, carts, findings, inventory, alerts) = tokio::join!(
             outcome(jobs.has(Job::Sales), sales),
@@ -163,7 +168,8 @@ impl Watcher {
             outcome(jobs.has(Job::Inventory), inventory),
             outcome(tells_alerts, places.open_alerts(now)),
         );
-        let carts = carts.map(|done| done.map(|((), swept)| CartsFigures::of(&self.carts, &swept, window)));
+        let carts =
+            carts.map(|done| done.map(|((), swept, top)| CartsFigures::of(&self.carts, &swept, top, window)));
         let sales = sales.map(|done| done.map(|()| SalesFigures::of(&self.sales, window)));
         let inventory = inventory
             .map(|done| done.map(|((), stock)| InventoryFigures::of(stock.as_ref(), &self.moved, window)));

@@ -1,16 +1,17 @@
 //! The panels as text.
 
+mod carts;
 mod conditions;
 
 use std::time::Duration;
 
-use analytics::carts::CartActivity;
 use analytics::inventory::ProductStock;
 
+use self::carts::carts;
 use self::conditions::{alerts, anomalies};
 use super::figures::{
-    CartsFigures, CategoryFunnel, Funnel, InventoryFigures, Panel, PerMinute, ProductViews, SalesFigures,
-    Searched, SessionFigures, Snapshot, ViewsFigures,
+    CategoryFunnel, Funnel, InventoryFigures, Panel, PerMinute, ProductViews, SalesFigures, Searched,
+    SessionFigures, Snapshot, ViewsFigures,
 };
 use super::text::{Column, DASH, Line, Piece, Tone, beside, clock, percent, table, whole};
 use crate::report::grouped;
@@ -235,54 +236,6 @@ fn categories(categories: &[CategoryFunnel]) -> Vec<Line> {
         Column::Number("of added"),
     ];
     table(columns, categories.iter().map(row).collect())
-}
-
-fn carts(figures: &CartsFigures) -> Vec<Line> {
-    let rate = figures.abandonment_rate;
-    let activity = |of: fn(&CartActivity) -> i64| {
-        let PerMinute {
-            last_complete,
-            present,
-        } = &figures.activity;
-        per_minute(PerMinute {
-            last_complete: whole(of(last_complete)),
-            present: whole(of(present)),
-        })
-    };
-    vec![
-        facts(&[
-            ("active", whole(figures.active)),
-            ("created", whole(figures.created)),
-            ("checked out", whole(figures.checked_out)),
-            ("abandonment", rate.map_or(DASH.to_owned(), percent)),
-        ]),
-        named(
-            "ended",
-            facts(&[
-                ("converted", whole(figures.converted)),
-                (
-                    "left behind",
-                    with_value(figures.abandoned, figures.value_abandoned_minor),
-                ),
-                (
-                    "recovered",
-                    with_value(figures.recovered, figures.value_recovered_minor),
-                ),
-            ]),
-        ),
-        named(
-            "a minute",
-            facts(&[
-                ("adds", activity(|of| of.adds)),
-                ("removes", activity(|of| of.removes)),
-                ("checkouts", activity(|of| of.checkouts)),
-            ]),
-        ),
-    ]
-}
-
-fn with_value(carts: i64, value_minor: i64) -> String {
-    format!("{} of {}", whole(carts), dollars(value_minor))
 }
 
 fn inventory(figures: &InventoryFigures) -> Vec<Line> {

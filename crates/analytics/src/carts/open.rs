@@ -6,7 +6,9 @@ use events::{Minute, Timestamp, Uuid};
 
 use super::life::{AsOf, Kept, Life, first_gap};
 use super::minutes::{Tally, numbered};
-use super::{CartChange, CartFact, CartMinute, CartSession, CartSettings, Fate, SessionChange, Swept};
+use super::{
+    CartChange, CartFact, CartMinute, CartSession, CartSettings, Fate, SessionChange, Swept, TopCarts,
+};
 
 /// All that the sweep remembers: the carts that may still change, and the figures of the minutes.
 ///
@@ -91,6 +93,17 @@ impl OpenCarts {
         self.minutes
             .iter()
             .map(|(number, minute)| (numbered(*number), &minute.figures))
+    }
+
+    /// The carts of the highest value, as of the last call of [`OpenCarts::advance`]; `None` before the first.
+    #[must_use]
+    pub fn top(&self) -> Option<TopCarts> {
+        let as_of = self.as_of?;
+        let sessions = self
+            .carts
+            .iter()
+            .filter_map(|(id, cart)| cart.life(*id, as_of).session);
+        Some(TopCarts::of(as_of.now, sessions))
     }
 
     /// Number of carts that are remembered, whatever became of them.

@@ -15,11 +15,12 @@ use crate::sweep::FiguresStore;
 use crate::telemetry::now_ms;
 use crate::{Saved, Sequence, StoreError};
 
-/// A minute's figures as an item: `window` is `carts-figures#2026-11-22`, `writer` the minute.
+/// A sweep's figures as an item. Of a minute: `window` is `carts-figures#2026-11-22`, `writer` the minute. What is so after
+/// the latest sweep: `carts-figures#latest` and `all`.
 #[derive(Serialize, Deserialize)]
-struct FiguresItem<F> {
+struct FiguresItem<W, F> {
     window: String,
-    writer: Minute,
+    writer: W,
     /// Of the sweep that they are from: later ones replace earlier ones, never the other way round.
     generation: u64,
     figures: F,
@@ -42,6 +43,10 @@ fn day(family: &str, minute: Minute) -> String {
     format!("{family}-figures#{date}")
 }
 
+fn latest(family: &str) -> String {
+    format!("{family}-figures#latest")
+}
+
 fn findings(family: &str, minute: Minute) -> String {
     format!("{family}-findings#{minute}")
 }
@@ -62,7 +67,7 @@ impl MetricsTable {
             let query = self.query_writers(&window, from.to_string(), to.to_string());
             let mut items = query.into_paginator().items().send();
             while let Some(item) = items.next().await {
-                let item: Result<FiguresItem<F>, BoxError> = item
+                let item: Result<FiguresItem<Minute, F>, BoxError> = item
                     .map_err(BoxError::from)
                     .and_then(|item| Ok(serde_dynamo::from_item(item)?));
                 let item = item.map_err(|error| self.query_failed(&window, error))?;
@@ -70,6 +75,19 @@ impl MetricsTable {
             }
         }
         Ok(found)
+    }
+
+    /// What was so after the latest sweep; `None` before the first.
+    pub async fn latest<F: DeserializeOwned>(&self, family: &str) -> Result<Option<F>, StoreError> {
+        let window = latest(family);
+        let found = self.query(&window).send().await;
+        let found = found.map_err(|error| self.query_failed(&window, error.into()))?;
+        let item = found.items.unwrap_or_default().pop();
+        let item: Option<FiguresItem<String, F>> = item
+            .map(serde_dynamo::from_item)
+            .transpose()
+            .map_err(|error| self.query_failed(&window, error.into()))?;
+        Ok(item.map(|item| item.figures))
     }
 
     /// What was found in a minute.
@@ -87,6 +105,26 @@ impl MetricsTable {
         Ok(found)
     }
 
+    /// Puts figures, unless those of a later generation, or these, are there.
+    async fn put_generation(
+        &self,
+        item: FiguresItem<impl Serialize, impl Serialize>,
+    ) -> Result<(), StoreError> {
+        let (window, generation) = (item.window.clone(), item.generation);
+        let item = serde_dynamo::to_item(item)
+            .map_err(|error| StoreError::new("encoding", window.as_str(), error))?;
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(generation) OR generation < :generation")
+            .expression_attribute_values(":generation", AttributeValue::N(generation.to_string()));
+        match put_on_condition(put, window).await? {
+            Saved::Written | Saved::Conflict => Ok(()),
+        }
+    }
+
     pub(super) fn expires_at(&self) -> i64 {
         (now_ms() + i64::from(self.retention_days) * MS_PER_DAY).div_euclid(1_000)
     }
@@ -100,26 +138,30 @@ impl FiguresStore for MetricsTable {
         generation: u64,
         figures: F,
     ) -> Result<(), StoreError> {
-        let window = day(family, minute);
         let item = FiguresItem {
-            window: window.clone(),
+            window: day(family, minute),
             writer: minute,
             generation,
             figures,
             expires_at: self.expires_at(),
         };
-        let item = serde_dynamo::to_item(item)
-            .map_err(|error| StoreError::new("encoding", window.as_str(), error))?;
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(generation) OR generation < :generation")
-            .expression_attribute_values(":generation", AttributeValue::N(generation.to_string()));
-        match put_on_condition(put, window).await? {
-            Saved::Written | Saved::Conflict => Ok(()),
-        }
+        self.put_generation(item).await
+    }
+
+    async fn put_latest<F: Serialize + Send>(
+        &self,
+        family: &str,
+        generation: u64,
+        latest: F,
+    ) -> Result<(), StoreError> {
+        let item = FiguresItem {
+            window: self::latest(family),
+            writer: "all",
+            generation,
+            figures: latest,
+            expires_at: self.expires_at(),
+        };
+        self.put_generation(item).await
     }
 }
 

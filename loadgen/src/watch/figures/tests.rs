@@ -257,7 +257,7 @@ fn carts_are_those_of_the_window_whatever_the_minute() {
         ..CartMinute::default()
     };
     let swept = BTreeMap::from([(minute(2), swept(2, 0)), (minute(1), swept(1, 1))]);
-    let figures = CartsFigures::of(&pages, &swept, WINDOW);
+    let figures = CartsFigures::of(&pages, &swept, None, WINDOW);
     assert_eq!(figures.active, 2);
     assert_eq!(figures.abandonment_rate, Some(0.75));
     assert_eq!(figures.value_abandoned_minor, 1_500);

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
 use analytics::alerts::{AlertType, Evidence, Severity, Sighting};
+use analytics::carts::{CartActivity, CartSession, Fate, TopCarts};
 use analytics::inventory::Status;
 use events::{Timestamp, Uuid};
 
-use super::super::figures::{AlertsFigures, AnomaliesFigures, CountryFigures, OpenAlert};
+use super::super::figures::{AlertsFigures, AnomaliesFigures, CartsFigures, CountryFigures, OpenAlert};
 use super::conditions::evidence;
 use super::*;
 
@@ -171,6 +172,25 @@ fn what_no_running_job_knows_is_a_dash() {
     );
 }
 
+fn left_behind(value_minor: i64) -> CartSession {
+    let created_at = at("2026-11-22T17:00:00Z");
+    CartSession {
+        cart_id: Uuid::from_u128(value_minor.unsigned_abs().into()),
+        user_id: 100_000,
+        created_at,
+        checked_out_at: None,
+        last_activity_at: created_at.plus_ms(150_000),
+        fate: Fate::Abandoned { at: created_at },
+        value_minor,
+        units: 3,
+        products: 2,
+        adds: 3,
+        updates: 2,
+        removes: 1,
+        checkouts: 1,
+    }
+}
+
 #[test]
 fn carts_are_shown_with_what_became_of_them() {
     let figures = CartsFigures {
@@ -195,6 +215,12 @@ fn carts_are_shown_with_what_became_of_them() {
                 ..CartActivity::default()
             },
         },
+        top: Some(TopCarts {
+            as_of: at("2026-11-22T17:30:00Z"),
+            active: Vec::new(),
+            abandoned: [9_999_900, 12_300, 400, 300].map(left_behind).into(),
+            recovered: Vec::new(),
+        }),
     };
     let lines: Vec<String> = carts(&figures)
         .iter()
@@ -206,6 +232,10 @@ fn carts_are_shown_with_what_became_of_them() {
             "active 300   created 120   checked out 50   abandonment 58.3%",
             "  ended    converted 40   left behind 60 of $12,345.00   recovered 3 of $99.00",
             "  a minute adds 80, 20 so far   removes 10, 0 so far   checkouts 0, 4 so far",
+            "  left behind, the most valuable          user  units       value  changes  checkouts  lasted",
+            "  00000000-0000-0000-0000-00000098961c  100000      3  $99,999.00        6          1   2 min",
+            "  00000000-0000-0000-0000-00000000300c  100000      3     $123.00        6          1   2 min",
+            "  00000000-0000-0000-0000-000000000190  100000      3       $4.00        6          1   2 min",
         ]
     );
     let none = carts(&CartsFigures::default());
