@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use aws::StoreError;
-use aws::bucket::{Listed, Objects};
+use aws::bucket::{Objects, Versions};
 use bytes::Bytes;
 
 /// Objects as files. For one writer: between the look at a version and the write, nobody keeps others away.
@@ -23,7 +23,7 @@ impl Folder {
     }
 
     /// Adds the files in and below a folder; none if it is not there.
-    fn add_files(&self, folder: &Path, prefix: &str, listed: &mut Vec<Listed>) -> io::Result<()> {
+    fn add_files(&self, folder: &Path, prefix: &str, listed: &mut Versions) -> io::Result<()> {
         let Some(entries) = found(fs::read_dir(folder))? else {
             return Ok(());
         };
@@ -36,11 +36,7 @@ impl Folder {
             }
             let key = path.strip_prefix(&self.path).ok().and_then(Path::to_str);
             let key = key.filter(|key| key.starts_with(prefix));
-            listed.extend(key.map(|key| Listed {
-                key: key.to_owned(),
-                version: version(&metadata),
-                size_bytes: metadata.len(),
-            }));
+            listed.extend(key.map(|key| (key.to_owned(), version(&metadata))));
         }
         Ok(())
     }
@@ -63,12 +59,11 @@ impl Folder {
 }
 
 impl Objects for Folder {
-    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
-        let mut listed = Vec::new();
+    async fn list(&self, prefix: &str) -> Result<Versions, StoreError> {
+        let mut listed = Versions::new();
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         self.add_files(&self.path.join(folder), prefix, &mut listed)
             .map_err(|error| StoreError::new("list", prefix, error))?;
-        listed.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         Ok(listed)
     }
 
@@ -128,10 +123,7 @@ mod tests {
         for key in ["a/b/2", "a/b/1", "a/c", "ab"] {
             assert!(bucket.put(key, key.into(), None).await.unwrap().is_some());
         }
-        let keys = async |prefix| -> Vec<String> {
-            let listed = bucket.list(prefix).await.unwrap();
-            listed.into_iter().map(|object| object.key).collect()
-        };
+        let keys = async |prefix| -> Vec<String> { bucket.list(prefix).await.unwrap().into_keys().collect() };
         assert_eq!(keys("a/").await, ["a/b/1", "a/b/2", "a/c"]);
         assert_eq!(keys("a/b").await, ["a/b/1", "a/b/2"]);
 

@@ -162,7 +162,7 @@ pub(crate) fn arrived_at(event: &Event) -> Timestamp {
 
 /// When a day since 1970-01-01 begins.
 pub(crate) fn start_of(day: i32) -> anyhow::Result<Timestamp> {
-    Timestamp::from_ms(i64::from(day) * MS_PER_DAY).context("a day is outside the calendar")
+    Timestamp::of_day(day).context("a day is outside the calendar")
 }
 
 /// One of the ids from 1 to `count`: the one of rank r about r^−½ times as often as the first.

@@ -3,6 +3,8 @@
 //! A write states which version it replaces, so that of two writers that build on the same one, one wins. An object is
 //! replaced whole: a reader has the old one or the new one.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
@@ -11,21 +13,19 @@ use bytes::Bytes;
 
 use crate::StoreError;
 
-/// An object that is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Its key.
-    pub key: String,
-    /// Which version of it.
-    pub version: String,
-    /// How large it is.
-    pub size_bytes: u64,
+/// Versions of objects, by key.
+pub type Versions = BTreeMap<String, String>;
+
+/// An object that was listed, or that a state names, is not there any more.
+#[must_use]
+pub fn gone(key: &str) -> StoreError {
+    StoreError::new("GetObject", key, "it was there when the run began")
 }
 
 /// Where objects are kept.
 pub trait Objects: Sync {
-    /// The objects whose keys begin with `prefix`, by key.
-    fn list(&self, prefix: &str) -> impl Future<Output = Result<Vec<Listed>, StoreError>> + Send;
+    /// The objects whose keys begin with `prefix`.
+    fn list(&self, prefix: &str) -> impl Future<Output = Result<Versions, StoreError>> + Send;
 
     /// An object and its version; `None` if there is none.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<(Bytes, String)>, StoreError>> + Send;
@@ -44,7 +44,7 @@ pub trait Objects: Sync {
 }
 
 impl<O: Objects> Objects for &O {
-    fn list(&self, prefix: &str) -> impl Future<Output = Result<Vec<Listed>, StoreError>> + Send {
+    fn list(&self, prefix: &str) -> impl Future<Output = Result<Versions, StoreError>> + Send {
         (**self).list(prefix)
     }
 
@@ -99,19 +99,16 @@ impl Bucket {
 }
 
 impl Objects for Bucket {
-    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, prefix: &str) -> Result<Versions, StoreError> {
         let list = self.client.list_objects_v2().bucket(&self.name).prefix(prefix);
         let mut pages = list.into_paginator().send();
-        let mut listed = Vec::new();
+        let mut listed = Versions::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.failed("ListObjectsV2", prefix, error))?;
-            listed.extend(page.contents().iter().filter_map(|object| {
-                Some(Listed {
-                    key: object.key()?.to_owned(),
-                    version: object.e_tag()?.to_owned(),
-                    size_bytes: object.size().and_then(|size| u64::try_from(size).ok())?,
-                })
-            }));
+            let objects = page.contents().iter();
+            listed.extend(
+                objects.filter_map(|object| Some((object.key()?.to_owned(), object.e_tag()?.to_owned()))),
+            );
         }
         Ok(listed)
     }

@@ -89,6 +89,12 @@ impl Timestamp {
         Self::from_ms(days * MS_PER_DAY + ms_of_day)
     }
 
+    /// Midnight in UTC of a date such as 2026-11-22; `None` if the text is none.
+    #[must_use]
+    pub fn of_date(date: &str) -> Option<Self> {
+        Self::parse(&format!("{date}T00:00:00Z")).ok()
+    }
+
     /// This time moved by `ms`; stays put at the end of the calendar.
     #[must_use]
     pub fn plus_ms(self, ms: i64) -> Self {
@@ -96,6 +102,18 @@ impl Timestamp {
             .checked_add(ms)
             .and_then(Self::from_ms)
             .unwrap_or(self)
+    }
+
+    /// When a day begins, in UTC; days count from 1970-01-01. `None` outside the calendar.
+    #[must_use]
+    pub fn of_day(day: i32) -> Option<Self> {
+        Self::from_ms(i64::from(day) * MS_PER_DAY)
+    }
+
+    /// The day that this time lies on, in UTC, as Parquet counts days: from 1970-01-01, negative before.
+    #[must_use]
+    pub fn day(self) -> i32 {
+        i32::try_from(self.0.div_euclid(MS_PER_DAY)).expect("the calendar is some million days long")
     }
 
     /// The minute that this time lies in.
@@ -255,6 +273,26 @@ mod tests {
         check("2026-11-22T17:30:00Z", "2026-11-22T17:30:00.000Z");
         check("2026-11-22T19:30:00.9999+02:00", "2026-11-22T17:30:00.999Z");
         check("1969-12-31T23:59:59.9996Z", "1969-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        for (date, day) in [
+            ("1970-01-01", 0),
+            ("1969-12-31", -1),
+            ("0001-01-01", -719_162),
+            ("2026-11-22", 20_779),
+        ] {
+            let start = Timestamp::of_date(date).unwrap();
+            assert_eq!(Timestamp::of_day(day), Some(start), "{date}");
+            assert_eq!(start.plus_ms(MS_PER_DAY - 1).day(), day);
+            assert_eq!(start.plus_ms(-1).day(), day - 1);
+            assert_eq!(start.date(), date);
+        }
+        for text in ["", "2026-02-30", "2026-11-22T00:00:00Z", "1970-1-1"] {
+            assert_eq!(Timestamp::of_date(text), None, "{text}");
+        }
+        assert_eq!(Timestamp::of_day(i32::MAX), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use aws::StoreError;
-use aws::bucket::{Listed, Objects};
+use aws::bucket::{Objects, Versions};
 use bytes::Bytes;
 
 use crate::{Chaos, Guard};
@@ -43,17 +43,12 @@ impl<'a> MemoryBucket<'a> {
 }
 
 impl Objects for MemoryBucket<'_> {
-    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, prefix: &str) -> Result<Versions, StoreError> {
         let (objects, prefix) = (self.objects.clone(), prefix.to_owned());
         let list = move || {
             let objects = locked(&objects);
             let found = objects.iter().filter(|(key, _)| key.starts_with(&prefix));
-            let listed = found.map(|(key, bytes)| Listed {
-                key: key.clone(),
-                version: version(bytes),
-                size_bytes: bytes.len() as u64,
-            });
-            listed.collect()
+            found.map(|(key, bytes)| (key.clone(), version(bytes))).collect()
         };
         self.chaos.call(list).await
     }

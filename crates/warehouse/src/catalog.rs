@@ -6,7 +6,7 @@ use arrow::array::{
     ArrayRef, Date32Array, Float64Array, Int64Array, ListBuilder, StringArray, StringBuilder,
 };
 use arrow::datatypes::{DataType, Schema};
-use events::{Country, Device, MS_PER_DAY, Timestamp};
+use events::{Country, Device, Timestamp};
 
 use crate::columns::id;
 use crate::schema::{list_item, required};
@@ -158,11 +158,9 @@ fn texts<'a, T>(rows: &'a [T], of: impl Fn(&'a T) -> &'a str) -> ArrayRef {
 }
 
 fn dates<T>(rows: &[T], of: impl Fn(&T) -> Timestamp) -> ArrayRef {
-    let days = |time: Timestamp| time.as_ms().div_euclid(MS_PER_DAY);
     Arc::new(
         rows.iter()
-            .map(|row| i32::try_from(days(of(row))).expect("years of four digits are some million days"))
-            .map(Some)
+            .map(|row| Some(of(row).day()))
             .collect::<Date32Array>(),
     )
 }

@@ -12,7 +12,7 @@ use std::thread;
 use analytics::retail::{Overflow, rfm};
 use arrow::array::Int64Array;
 use aws::StoreError;
-use aws::bucket::{Listed, Objects};
+use aws::bucket::{Objects, Versions, gone};
 use bytes::Bytes;
 use events::Timestamp;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -20,7 +20,7 @@ use warehouse::star::StarTable;
 use warehouse::tables::AnalyticsTable;
 use warehouse::{analytics_key, star_key};
 
-use crate::etl::{FactsProgress, Progress, start_of};
+use crate::etl::{FactsProgress, Progress};
 use crate::state;
 use crate::tables::{self, TableError};
 use crate::{Catalog, FactFile, FileError, FileProblem, SalesFacts, Snapshot, read_sales};
@@ -83,18 +83,13 @@ impl<B: Objects> Analysis<B> {
         if progress.pending_days() > 0 {
             return Ok(Analysed::Pending);
         }
-        let stored: BTreeMap<String, String> = bucket
-            .list("warehouse/")
-            .await?
-            .into_iter()
-            .map(|Listed { key, version, .. }| (key, version))
-            .collect();
+        let stored = bucket.list("warehouse/").await?;
         let facts = self.facts(&progress, as_of_day).await?;
         if let Some(objection) = objection(&progress, &facts)? {
             return Ok(Analysed::HeldBack(objection));
         }
         let last_order = facts.days.iter().rfind(|(_, day)| day.sales.orders > 0);
-        let snapshot = last_order.and_then(|(day, _)| start_of(rfm::snapshot_day(*day)?));
+        let snapshot = last_order.and_then(|(day, _)| Timestamp::of_day(rfm::snapshot_day(*day)?));
         let previous = self.previous(&stored, snapshot).await?;
         let catalog = self.catalog().await?;
         let views = match self.views(&progress).await? {
@@ -132,7 +127,7 @@ impl<B: Objects> Analysis<B> {
     /// The latest earlier snapshot.
     async fn previous(
         &self,
-        stored: &BTreeMap<String, String>,
+        stored: &Versions,
         snapshot: Option<Timestamp>,
     ) -> Result<Snapshot, AnalysisError> {
         let Some(snapshot) = snapshot else {
@@ -183,15 +178,14 @@ impl<B: Objects> Analysis<B> {
 
     async fn get(&self, key: &str) -> Result<Bytes, StoreError> {
         let object = self.bucket.get(key).await?;
-        let gone = || StoreError::new("GetObject", key, "it was there when the run began");
-        object.map(|(bytes, _)| bytes).ok_or_else(gone)
+        object.map(|(bytes, _)| bytes).ok_or_else(|| gone(key))
     }
 }
 
 /// The files of published days that have rows, in order.
 fn day_files(table: StarTable, progress: &FactsProgress) -> impl Iterator<Item = (i32, String)> {
     let with_rows = progress.days.iter().filter(|(_, published)| published.rows > 0);
-    with_rows.filter_map(move |(day, _)| Some((*day, star_key(table, Some(start_of(*day)?)))))
+    with_rows.filter_map(move |(day, _)| Some((*day, star_key(table, Some(Timestamp::of_day(*day)?)))))
 }
 
 /// Adds a day's views by product; tells how many they are.

@@ -13,11 +13,10 @@ mod queries;
 mod service;
 mod unloaded;
 
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use aws::StoreError;
-use aws::bucket::{Listed, Objects};
+use aws::bucket::{Objects, Versions};
 use events::Timestamp;
 use futures::future::try_join_all;
 use warehouse::analytics_key;
@@ -30,7 +29,7 @@ pub use self::service::Athena;
 use self::unloaded::{Rows, day_figures};
 pub use self::unloaded::{UnloadedError, UnloadedProblem};
 use crate::analysis::Analysed;
-use crate::etl::{Progress, start_of};
+use crate::etl::Progress;
 use crate::state;
 use crate::tables::{TableError, TableFile};
 
@@ -99,8 +98,8 @@ struct Run {
     prefix: String,
     /// The version of the progress.
     progress: Option<String>,
-    /// The versions of the warehouse's objects, by key.
-    stored: BTreeMap<String, String>,
+    /// The warehouse's objects.
+    stored: Versions,
     snapshot: Timestamp,
 }
 
@@ -112,7 +111,9 @@ impl<B: Objects, Q: Queries> AthenaAnalysis<B, Q> {
 
     /// Makes all tables anew. `as_of_day`, since 1970-01-01, is the last one of which all sales are in.
     pub async fn run(&self, as_of_day: i32) -> Result<Analysed, AthenaError> {
-        let as_of_date = start_of(as_of_day).ok_or(StarError::Day(as_of_day))?.date();
+        let as_of_date = Timestamp::of_day(as_of_day)
+            .ok_or(StarError::Day(as_of_day))?
+            .date();
         let (progress, version) = state::load::<Progress>(&self.bucket).await?;
         if progress.pending_days() > 0 {
             return Ok(Analysed::Pending);
@@ -121,8 +122,7 @@ impl<B: Objects, Q: Queries> AthenaAnalysis<B, Q> {
             // Without facts there is nothing to ask.
             return Ok(Analysed::Published);
         };
-        let listed = self.bucket.list("warehouse/").await?.into_iter();
-        let stored = listed.map(|Listed { key, version, .. }| (key, version)).collect();
+        let stored = self.bucket.list("warehouse/").await?;
         let prefix = format!("athena-results/batch/{as_of_date}-{:016x}/", chance());
 
         let days = format!("{prefix}fact_sales/");
@@ -132,7 +132,7 @@ impl<B: Objects, Q: Queries> AthenaAnalysis<B, Q> {
             return Ok(Analysed::HeldBack(objection));
         }
         // Without a customer there is no snapshot to keep.
-        let Some(snapshot) = control.snapshot_day().and_then(start_of) else {
+        let Some(snapshot) = control.snapshot_day().and_then(Timestamp::of_day) else {
             return Ok(Analysed::Published);
         };
         let run = Run {

@@ -15,12 +15,13 @@ mod dimensions;
 mod gate;
 mod progress;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use aws::StoreError;
-use aws::bucket::{Listed, Objects};
+use aws::bucket::{Objects, Versions, gone};
 use bytes::Bytes;
+use events::Timestamp;
 use futures::{StreamExt as _, TryStream, TryStreamExt as _, stream};
 use warehouse::compacted::{CompactedHours, readable};
 use warehouse::star::{Dimensions, StarError, StarTable, catalog_reader};
@@ -29,7 +30,6 @@ use warehouse::{
 };
 
 use self::day::Facts;
-pub(crate) use self::dimensions::start_of;
 use self::dimensions::{StoredDimensions, store_fixed};
 use self::progress::{Archived, Published};
 pub(crate) use self::progress::{FactsProgress, Progress};
@@ -167,7 +167,8 @@ impl<B: Objects> Etl<B> {
         }
         let mut unsaved = 0;
         for facts in Facts::ALL {
-            let published = self.published_versions(facts).await?;
+            let prefix = format!("warehouse/{}/", facts.table().as_str());
+            let published = self.bucket.list(&prefix).await?;
             for day in progress.of(facts).pending.clone() {
                 if is_time_up() {
                     break;
@@ -216,24 +217,21 @@ impl<B: Objects> Etl<B> {
         progress: &mut Progress,
         dimensions: &mut StoredDimensions,
     ) -> Result<bool, EtlError> {
-        let mut listed = Vec::new();
+        let (mut parts, mut versions) = (Vec::new(), Versions::new());
         for table in CatalogTable::ALL {
-            let parts = self.bucket.list(&catalog_prefix(*table)).await?;
-            listed.extend(parts.into_iter().map(|part| (*table, part)));
+            let listed = self.bucket.list(&catalog_prefix(*table)).await?;
+            parts.extend(listed.keys().map(|key| (*table, key.clone())));
+            versions.extend(listed);
         }
-        let versions: BTreeMap<String, String> = listed
-            .iter()
-            .map(|(_, part)| (part.key.clone(), part.version.clone()))
-            .collect();
         if versions == progress.catalog {
             return Ok(false);
         }
-        for (table, part) in listed {
-            let Some((bytes, _)) = self.bucket.get(&part.key).await? else {
+        for (table, key) in parts {
+            let Some((bytes, _)) = self.bucket.get(&key).await? else {
                 continue;
             };
             let taken = take_part(&mut dimensions.all, table, bytes);
-            taken.map_err(|problem| EtlError::object(part.key, problem))?;
+            taken.map_err(|problem| EtlError::object(key, problem))?;
         }
         progress.catalog = versions;
         Ok(true)
@@ -247,29 +245,23 @@ impl<B: Objects> Etl<B> {
         Ok(hours.unwrap_or_default())
     }
 
-    /// The objects of a stream's archive that count, with their versions.
-    async fn archived(
-        &self,
-        facts: Facts,
-        hours: &CompactedHours,
-    ) -> Result<BTreeMap<String, String>, StoreError> {
+    /// The objects of a stream's archive that count.
+    async fn archived(&self, facts: Facts, hours: &CompactedHours) -> Result<Versions, StoreError> {
         let stream = facts.stream();
         let archived = self.bucket.list(&archive_prefix(stream)).await?;
         let compacted = self.bucket.list(&compacted_prefix(stream)).await?;
-        let [small, large] = [&archived, &compacted].map(|listed| listed.iter().map(|object| &*object.key));
+        let [small, large] = [&archived, &compacted].map(|listed| listed.keys().map(String::as_str));
         let counting: BTreeSet<&str> = readable(stream, small, large, hours).into_iter().collect();
-        let counts = |object: &Listed| counting.contains(object.key.as_str());
-        let all = archived.iter().chain(&compacted).filter(|object| counts(object));
-        Ok(all
-            .map(|object| (object.key.clone(), object.version.clone()))
-            .collect())
+        let all = archived.iter().chain(&compacted);
+        let all = all.filter(|(key, _)| counting.contains(key.as_str()));
+        Ok(all.map(|(key, version)| (key.clone(), version.clone())).collect())
     }
 
     /// Notes the days and the members of objects that are new, and the days of those that are gone; tells how many new ones it has
     /// looked at, and how many are left.
     async fn index(
         &self,
-        (facts, archived): (Facts, BTreeMap<String, String>),
+        (facts, archived): (Facts, Versions),
         progress: &mut Progress,
         dimensions: &mut StoredDimensions,
         is_time_up: &impl Fn() -> bool,
@@ -320,21 +312,14 @@ impl<B: Objects> Etl<B> {
         Box::pin(large.chain(stream::iter(small).map(get).buffered(FETCHED_AHEAD)))
     }
 
-    /// The versions of the days' files, by key.
-    async fn published_versions(&self, facts: Facts) -> Result<BTreeMap<String, String>, StoreError> {
-        let prefix = format!("warehouse/{}/", facts.table().as_str());
-        let listed = self.bucket.list(&prefix).await?;
-        Ok(listed.into_iter().map(|file| (file.key, file.version)).collect())
-    }
-
     async fn rebuild(
         &self,
         (facts, day): (Facts, i32),
         progress: &Progress,
         dimensions: &StoredDimensions,
-        published: &BTreeMap<String, String>,
+        published: &Versions,
     ) -> Result<Day, EtlError> {
-        let Some(start) = start_of(day) else {
+        let Some(start) = Timestamp::of_day(day) else {
             return Ok(Day::HeldBack(format!("day {day} is not in the calendar")));
         };
         let key = star_key(facts.table(), Some(start));
@@ -348,8 +333,7 @@ impl<B: Objects> Etl<B> {
         let sources = objects.filter(|(_, known)| known.days.contains(&day));
         let mut fetched = self.fetch(sources.map(|(source, _)| source.as_str()));
         while let Some((source, object)) = fetched.try_next().await? {
-            let gone = || StoreError::new("GetObject", source, "it was there when the run began");
-            if let Err(problem) = open.add(object.ok_or_else(gone)?) {
+            if let Err(problem) = open.add(object.ok_or_else(|| gone(source))?) {
                 return unusable(source, problem);
             }
         }

@@ -5,13 +5,13 @@ use aws::StoreError;
 use aws::alerts::{AlertStore, tell};
 use aws::bucket::Objects;
 use aws::telemetry::Counts;
-use events::{MS_PER_DAY, Timestamp, Uuid};
+use events::{Timestamp, Uuid};
 use serde::Serialize;
 
 use crate::analysis::{Analysed, Analysis, AnalysisError};
 use crate::athena::{AthenaAnalysis, AthenaError, Queries};
 use crate::compaction::{self, Compacted, Compaction, CompactionError};
-use crate::etl::{Ended, Etl, EtlError, HeldBack, Progress, Rebuilt, start_of};
+use crate::etl::{Ended, Etl, EtlError, HeldBack, Progress, Rebuilt};
 use crate::{Request, state};
 
 /// What the alert of closed gates of facts is about.
@@ -203,9 +203,7 @@ impl<B: Objects, A: AlertStore, Q: Queries> Batch<B, A, Q> {
         now: Timestamp,
         time_used: &impl Fn() -> f64,
     ) -> Result<Report, RunError> {
-        let yesterday = now.as_ms().div_euclid(MS_PER_DAY) - 1;
-        let yesterday = i32::try_from(yesterday).unwrap_or(i32::MAX);
-        let etl = Etl::new(&self.bucket, yesterday);
+        let etl = Etl::new(&self.bucket, now.day() - 1);
         let is_time_up = || time_used() > TIME_FOR_FACTS;
         let rebuilt = match etl.run(request.days.clone(), is_time_up).await {
             Ok(Ended::Done(rebuilt)) => rebuilt,
@@ -226,7 +224,7 @@ impl<B: Objects, A: AlertStore, Q: Queries> Batch<B, A, Q> {
             return Ok(Report::new(Outcome::Unfinished, &rebuilt));
         }
         self.gate(FACTS, 0, now).await?;
-        match self.analyse(yesterday).await {
+        match self.analyse(now.day() - 1).await {
             Ok(Analysed::Published) => {
                 self.gate(TABLES, 0, now).await?;
                 Ok(Report::new(Outcome::Published, &rebuilt))
@@ -303,5 +301,5 @@ impl<B: Objects, A: AlertStore, Q: Queries> Batch<B, A, Q> {
 }
 
 fn date(day: i32) -> String {
-    start_of(day).map_or_else(|| format!("day {day}"), Timestamp::date)
+    Timestamp::of_day(day).map_or_else(|| format!("day {day}"), Timestamp::date)
 }

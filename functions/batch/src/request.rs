@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use events::{MS_PER_DAY, Timestamp};
+use events::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -48,8 +48,7 @@ fn by_hand(mut fields: Map<String, Value>) -> Result<Request, String> {
 }
 
 fn day(date: &str) -> Option<i32> {
-    let start = Timestamp::parse(&format!("{date}T00:00:00Z")).ok()?;
-    i32::try_from(start.as_ms().div_euclid(MS_PER_DAY)).ok()
+    Timestamp::of_date(date).map(Timestamp::day)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use aws::StoreError;
-use aws::bucket::{Listed, Objects};
+use aws::bucket::{Objects, Versions};
 use batch::compaction::{Compacted, Compaction, CompactionError, Ended, Settings};
 use bytes::Bytes;
 use events::{Body, MS_PER_HOUR, MS_PER_MINUTE, ProductView, Stream, Timestamp};
@@ -264,7 +264,7 @@ impl<F: Fn()> Slow<'_, F> {
 }
 
 impl<F: Fn() + Sync> Objects for Slow<'_, F> {
-    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, prefix: &str) -> Result<Versions, StoreError> {
         self.call().list(prefix).await
     }
 

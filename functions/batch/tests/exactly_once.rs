@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use archive::{FIRST_DAY, archive, catalog, object};
 use arrow::array::{Array, Int64Array};
 use aws::StoreError;
-use aws::bucket::{Listed, Objects};
+use aws::bucket::{Objects, Versions};
 use batch::etl::{Ended, Etl, Rebuilt};
 use bytes::Bytes;
 use events::MS_PER_DAY;
@@ -109,7 +109,7 @@ struct Hanging<'a> {
 }
 
 impl Objects for Hanging<'_> {
-    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, prefix: &str) -> Result<Versions, StoreError> {
         self.bucket.list(prefix).await
     }
 

@@ -6,7 +6,7 @@ mod archive;
 use analytics::alerts::{Policy, Severity, Status};
 use archive::{DAYS, FIRST_DAY, archive, catalog, object};
 use aws::StoreError;
-use aws::bucket::{Listed, Objects};
+use aws::bucket::{Objects, Versions};
 use batch::athena::Queries;
 use batch::{Batch, Engine, Outcome, Report, Request, RunError, Settings, compaction};
 use bytes::Bytes;
@@ -184,7 +184,7 @@ struct Overtaken<'a> {
 }
 
 impl Objects for Overtaken<'_> {
-    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, prefix: &str) -> Result<Versions, StoreError> {
         let listed = self.bucket.list(prefix).await;
         if prefix == "warehouse/" {
             for (key, bytes) in &self.published {

@@ -1,7 +1,7 @@
 //! The catalog in the warehouse bucket, as far as stock goes.
 
 use aws::StoreError;
-use aws::bucket::{Bucket, Listed, Objects as _};
+use aws::bucket::{Bucket, Objects as _, gone};
 use aws_sdk_s3::Client;
 use warehouse::{CatalogTable, catalog_prefix, read_initial_stock};
 
@@ -38,13 +38,12 @@ impl BucketCatalog {
 impl Catalog for BucketCatalog {
     async fn parts(&self) -> Result<Vec<Part>, StoreError> {
         let listed = self.0.list(&catalog_prefix(CatalogTable::Products)).await?;
-        let part = |Listed { key, version, .. }| Part { key, version };
+        let part = |(key, version)| Part { key, version };
         Ok(listed.into_iter().map(part).collect())
     }
 
     async fn initial_stock(&self, part: &Part) -> Result<Vec<(u64, i64)>, StoreError> {
-        let gone = || StoreError::new("GetObject", part.key.as_str(), "it was there a moment ago");
-        let (bytes, _) = self.0.get(&part.key).await?.ok_or_else(gone)?;
+        let (bytes, _) = self.0.get(&part.key).await?.ok_or_else(|| gone(&part.key))?;
         read_initial_stock(bytes).map_err(|error| StoreError::new("reading", part.key.as_str(), error))
     }
 }

@@ -1,6 +1,6 @@
 //! How much is going on in a shop at an hour, against the mean: hours of the day, days of the week, months, sales days.
 
-use events::{MS_PER_DAY, MS_PER_HOUR, Timestamp};
+use events::{MS_PER_HOUR, Timestamp};
 
 /// Of a hundred visits of a day, how many come in each hour: most at 20:00, hardly any at 2 and 3.
 pub(super) const HOURS: [f64; 24] = [
@@ -23,7 +23,7 @@ const MONDAY: usize = 0;
 pub(super) fn weight(time: Timestamp) -> f64 {
     let hour = index(time.as_ms().div_euclid(MS_PER_HOUR).rem_euclid(24));
     // 1970-01-01 was a Thursday.
-    let weekday = index((time.as_ms().div_euclid(MS_PER_DAY) + 3).rem_euclid(7));
+    let weekday = index(i64::from((time.day() + 3).rem_euclid(7)));
     let date = time.date();
     let part = |range| {
         date.get(range)

@@ -14,7 +14,7 @@ use warehouse::read::ReadError;
 use warehouse::star::StarTable;
 use warehouse::tables::AnalyticsTable;
 
-use self::facts::{Facts, day_of};
+use self::facts::Facts;
 use super::report::Check;
 use super::{Sent, objects};
 use crate::deployment::Deployment;
@@ -134,5 +134,5 @@ fn folder(table: &str) -> String {
 fn day_of_facts(key: &str) -> Option<i32> {
     let partition = key.strip_prefix(&folder(StarTable::FactSales.as_str()))?;
     let (date, _) = partition.strip_prefix("dt=")?.split_once('/')?;
-    day_of(Timestamp::parse(&format!("{date}T00:00:00Z")).ok()?)
+    Timestamp::of_date(date).map(Timestamp::day)
 }

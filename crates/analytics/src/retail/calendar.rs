@@ -43,13 +43,13 @@ pub(super) fn key(day: i64) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use events::{MS_PER_DAY, Timestamp};
+    use events::Timestamp;
 
     use super::*;
 
     /// `YYYY-MM-DD`, by another calendar.
     fn date(day: i32) -> String {
-        Timestamp::from_ms(i64::from(day) * MS_PER_DAY).unwrap().date()
+        Timestamp::of_day(day).unwrap().date()
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use analytics::retail::SalesRow;
 use analytics::retail::regions::Regions;
-use events::{Country, MS_PER_DAY, Timestamp};
+use events::{Country, Timestamp};
 use proptest::prelude::*;
 
 use super::{any_row, is_close, net_minor, returned, sold};
@@ -29,7 +29,7 @@ fn fold<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Regions {
 }
 
 fn date(day: i32) -> String {
-    Timestamp::from_ms(i64::from(day) * MS_PER_DAY).unwrap().date()
+    Timestamp::of_day(day).unwrap().date()
 }
 
 proptest! {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use analytics::retail::trends::{DaySales, Grain, SalesTrends, TrendRow};
 use analytics::retail::{SalesFigures, SalesRow};
-use events::{MS_PER_DAY, Timestamp};
+use events::Timestamp;
 use proptest::prelude::*;
 
 use super::{any_row, is_close, net_minor, returned, sold};
@@ -36,7 +36,7 @@ fn rows_of(trends: &SalesTrends, grain: Grain) -> Vec<&TrendRow> {
 
 /// `YYYY-MM-DD` of a day.
 fn date(day: i32) -> String {
-    Timestamp::from_ms(i64::from(day) * MS_PER_DAY).unwrap().date()
+    Timestamp::of_day(day).unwrap().date()
 }
 
 /// All days of the period that a day lies in.

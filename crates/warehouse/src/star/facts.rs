@@ -29,31 +29,17 @@ pub trait Keys {
     fn category_key(&self, category: &str) -> Option<i64>;
 }
 
-/// What went into a day's file: counts, and sums over its rows, so refunds count negative.
+/// What went into a day's file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DayTotals {
-    /// Events of the day that were read, duplicates included.
-    pub events_read: u64,
-    /// Events whose id had come before.
-    pub duplicates: u64,
     /// Purchases.
     pub purchases: u64,
     /// Refunds.
     pub refunds: u64,
     /// Lines of both.
     pub rows: u64,
-    /// Units.
-    pub quantity: i128,
-    /// Price of the goods.
-    pub gross_minor: i128,
-    /// Taken off the goods' price.
-    pub discount_minor: i128,
-    /// Gross − discount.
+    /// Σ net of the rows, so refunds count negative.
     pub net_minor: i128,
-    /// For shipping.
-    pub shipping_minor: i128,
-    /// Taxes.
-    pub tax_minor: i128,
 }
 
 /// A day's part of `fact_sales`.
@@ -102,13 +88,10 @@ impl<'a, K: Keys> DayFacts<'a, K> {
             if !self.day_ms.contains(&orders.occurred_at_ms[order]) {
                 continue;
             }
-            self.totals.events_read += 1;
             let text = orders.event_id.value(order);
             let event_id = Uuid::try_parse(text).map_err(|_| StarError::value("event_id", text))?;
             if self.event_ids.insert(event_id.as_u128()) {
                 self.add_order(&orders, order)?;
-            } else {
-                self.totals.duplicates += 1;
             }
         }
         Ok(())
@@ -162,7 +145,8 @@ impl<'a, K: Keys> DayFacts<'a, K> {
                 category_key: category_key.ok_or_else(|| no_key("category_key", category))?,
             };
             self.rows.push(&fact, &row);
-            self.totals.count(&row);
+            self.totals.rows += 1;
+            self.totals.net_minor += i128::from(row.net_minor);
             if self.rows.len() == BATCH_ROWS {
                 self.write_rows();
             }
@@ -207,18 +191,6 @@ impl<'a, K: Keys> DayFacts<'a, K> {
     fn write_rows(&mut self) {
         let rows = mem::replace(&mut self.rows, Rows::new());
         self.writer.write(rows.into_columns(self.date_key));
-    }
-}
-
-impl DayTotals {
-    fn count(&mut self, row: &LineFact<'_>) {
-        self.rows += 1;
-        self.quantity += i128::from(row.quantity);
-        self.gross_minor += i128::from(row.gross_minor);
-        self.discount_minor += i128::from(row.discount_minor);
-        self.net_minor += i128::from(row.net_minor);
-        self.shipping_minor += i128::from(row.shipping_minor);
-        self.tax_minor += i128::from(row.tax_minor);
     }
 }
 

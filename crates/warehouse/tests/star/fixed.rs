@@ -2,7 +2,7 @@
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Int32Type};
-use events::{Country, MS_PER_DAY, PaymentMethod, Timestamp};
+use events::{Country, PaymentMethod, Timestamp};
 use warehouse::glue_columns;
 use warehouse::star::{
     StarTable, encode_dates, encode_payment_methods, encode_regions, payment_method_key, region_key,
@@ -28,7 +28,7 @@ fn a_row_a_day_from_1969_to_2027() {
     let date = dates.column_by_name("date").unwrap();
     assert_eq!(date.as_primitive::<Date32Type>().values(), days.as_slice());
     let date_keys = days.iter().map(|day| {
-        let time = Timestamp::from_ms(i64::from(*day) * MS_PER_DAY).unwrap();
+        let time = Timestamp::of_day(*day).unwrap();
         time.date().replace('-', "").parse::<i32>().unwrap()
     });
     assert_eq!(numbers(&dates, "date_key"), date_keys.collect::<Vec<i32>>());

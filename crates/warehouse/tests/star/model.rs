@@ -98,21 +98,13 @@ pub(crate) fn expand(event: &Event, keys: &impl Keys) -> Vec<Fact> {
     rows.collect()
 }
 
-/// What the rows of some events come to, none of which is a duplicate.
+/// What the rows of some events come to.
 pub(crate) fn totals(facts: &[Fact], purchases: u64, refunds: u64) -> DayTotals {
-    let sum = |of: fn(&Fact) -> i64| facts.iter().map(|fact| i128::from(of(fact))).sum();
     DayTotals {
-        events_read: purchases + refunds,
-        duplicates: 0,
         purchases,
         refunds,
         rows: facts.len() as u64,
-        quantity: sum(|fact| fact.quantity),
-        gross_minor: sum(|fact| fact.gross_minor),
-        discount_minor: sum(|fact| fact.discount_minor),
-        net_minor: sum(|fact| fact.net_minor),
-        shipping_minor: sum(|fact| fact.shipping_minor),
-        tax_minor: sum(|fact| fact.tax_minor),
+        net_minor: facts.iter().map(|fact| i128::from(fact.net_minor)).sum(),
     }
 }
 

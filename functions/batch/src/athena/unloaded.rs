@@ -7,8 +7,7 @@ use arrow::array::{Array, ArrayRef, Date32Array, Int64Array, RecordBatch, String
 use arrow::compute::{CastOptions, SortColumn, cast_with_options, concat, lexsort_to_indices};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use aws::StoreError;
-use aws::bucket::{Listed, Objects};
+use aws::bucket::{Objects, gone};
 use bytes::Bytes;
 use warehouse::read::{ReadError, optional, required, rows};
 use warehouse::tables::{AnalyticsTable, encode_rows};
@@ -86,9 +85,8 @@ impl Rows {
     ) -> Result<Self, AthenaError> {
         let schema = Arc::new(schema);
         let mut batches = Vec::new();
-        for Listed { key, .. } in bucket.list(prefix).await? {
-            let gone = || StoreError::new("GetObject", key.as_str(), "it was listed");
-            let (file, _) = bucket.get(&key).await?.ok_or_else(gone)?;
+        for key in bucket.list(prefix).await?.into_keys() {
+            let (file, _) = bucket.get(&key).await?.ok_or_else(|| gone(&key))?;
             let read = read(file, &schema, &mut batches);
             read.map_err(|problem| UnloadedError { files: key, problem })?;
         }

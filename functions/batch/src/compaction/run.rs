@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use aws::StoreError;
-use aws::bucket::{Listed, Objects};
+use aws::bucket::{Objects, gone};
 use bytes::Bytes;
 use events::{MS_PER_HOUR, Stream, Timestamp};
 use futures::{StreamExt as _, TryStream, TryStreamExt as _, stream};
@@ -98,20 +98,20 @@ impl<'a, B: Objects> Run<'a, B> {
     }
 
     async fn list(&mut self, stream: Stream) -> Result<(), StoreError> {
-        for part in self.bucket.list(&compacted_prefix(stream)).await? {
-            if let Some((start, generation)) = compacted_hour(stream, &part.key) {
+        for key in self.bucket.list(&compacted_prefix(stream)).await?.into_keys() {
+            if let Some((start, generation)) = compacted_hour(stream, &key) {
                 let parts = self.parts.entry((stream, start)).or_default();
-                parts.push((generation, part.key));
+                parts.push((generation, key));
             }
         }
         let mut archived: BTreeMap<Hour, Vec<String>> = BTreeMap::new();
         let closed_until_ms = self.now.as_ms() - self.settings.closed_after_ms - MS_PER_HOUR;
-        for object in self.bucket.list(&archive_prefix(stream)).await? {
-            let start = archived_hour(stream, &object.key);
+        for key in self.bucket.list(&archive_prefix(stream)).await?.into_keys() {
+            let start = archived_hour(stream, &key);
             let Some(start) = start.filter(|start| start.as_ms() <= closed_until_ms) else {
                 continue;
             };
-            let name = &object.key[archived_hour_prefix(stream, start).len()..];
+            let name = &key[archived_hour_prefix(stream, start).len()..];
             archived.entry((stream, start)).or_default().push(name.to_owned());
         }
         for (hour, names) in archived {
@@ -194,8 +194,7 @@ impl<'a, B: Objects> Run<'a, B> {
         // One at a time, as they are large.
         let mut fetched = fetch(self.bucket, parts.map(|(_, key)| key.clone()), 1);
         while let Some((key, object)) = fetched.try_next().await? {
-            let gone = || StoreError::new("GetObject", &*key, "it was there when the run began");
-            let (object, _) = object.ok_or_else(gone)?;
+            let (object, _) = object.ok_or_else(|| gone(&key))?;
             writer.copy(&key, object).await?;
         }
         drop(fetched);
@@ -279,7 +278,7 @@ impl<'a, B: Objects> Run<'a, B> {
     async fn archived(&self, (stream, start): Hour) -> Result<BTreeSet<Source>, StoreError> {
         let prefix = archived_hour_prefix(stream, start);
         let listed = self.bucket.list(&prefix).await?.into_iter();
-        let source = |Listed { key, version, .. }: Listed| Source {
+        let source = |(key, version): (String, String)| Source {
             name: key[prefix.len()..].to_owned(),
             version,
         };

@@ -5,7 +5,6 @@ use std::ops::RangeInclusive;
 use aws::StoreError;
 use aws::bucket::Objects;
 use bytes::Bytes;
-use events::Timestamp;
 use warehouse::star::{
     CategoryDimension, Dimensions, ProductDimension, StarError, StarTable, UserDimension, encode_dates,
     encode_payment_methods, encode_regions,
@@ -88,9 +87,4 @@ pub(super) async fn store_fixed(bucket: &impl Objects, days: RangeInclusive<i32>
         }
     }
     Ok(true)
-}
-
-/// The time that a day since 1970-01-01 begins at.
-pub(crate) fn start_of(day: i32) -> Option<Timestamp> {
-    Timestamp::from_ms(i64::from(day) * events::MS_PER_DAY)
 }

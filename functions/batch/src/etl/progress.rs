@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws::bucket::Versions;
 use serde::{Deserialize, Serialize};
 use warehouse::star::DayTotals;
 
@@ -16,7 +17,7 @@ pub(crate) struct Progress {
     /// Of `fact_product_views`.
     pub(crate) views: FactsProgress,
     /// The catalog's objects, with the versions that the dimensions have taken.
-    pub(crate) catalog: BTreeMap<String, String>,
+    pub(crate) catalog: Versions,
 }
 
 /// How far a table of facts has come.

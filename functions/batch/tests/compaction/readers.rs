@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use arrow::array::{Array as _, AsArray};
 use arrow::datatypes::Int32Type;
 use aws::StoreError;
-use aws::bucket::{Listed, Objects};
+use aws::bucket::{Objects, Versions};
 use bytes::Bytes;
 use events::Stream;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -274,7 +274,7 @@ fn counted(file: &Bytes) -> BTreeMap<String, i32> {
 }
 
 impl Objects for Watched<'_> {
-    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, prefix: &str) -> Result<Versions, StoreError> {
         let listed = self.bucket.list(prefix).await;
         self.look();
         listed

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use batch::etl::{Ended, Etl};
 use bytes::Bytes;
-use events::{Event, Line, MS_PER_DAY, Stream, Timestamp, Uuid};
+use events::{Event, Line, Stream, Timestamp, Uuid};
 use testkit::{Chaos, Guard, MemoryBucket, purchase, refund};
 use warehouse::tables::{
     AnalyticsTable, CustomerSegmentRow, ForecastErrorRow, ForecastRow, ProductPerformanceRow, RegionMonthRow,
@@ -27,7 +27,7 @@ fn time(text: &str) -> Timestamp {
 }
 
 fn day(date: &str) -> i32 {
-    i32::try_from(time(&format!("{date}T00:00:00Z")).as_ms() / MS_PER_DAY).unwrap()
+    Timestamp::of_date(date).unwrap().day()
 }
 
 /// An order of so many lines, each of another product.
@@ -105,7 +105,7 @@ pub(crate) fn star() -> Objects {
 }
 
 fn object(table: AnalyticsTable, snapshot: &str, bytes: Vec<u8>) -> (String, Bytes) {
-    let snapshot = time(&format!("{snapshot}T00:00:00Z"));
+    let snapshot = Timestamp::of_date(snapshot).unwrap();
     (analytics_key(table, snapshot), bytes.into())
 }
 

@@ -6,7 +6,7 @@ use arrow::array::{
     BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
 };
 use bytes::Bytes;
-use events::{Country, EventType, MS_PER_DAY, Minute, Timestamp, Uuid};
+use events::{Country, EventType, Minute, Timestamp, Uuid};
 use warehouse::read::{ReadError, required, rows};
 
 use super::super::inventory::Units;
@@ -96,7 +96,7 @@ impl<'a> Facts<'a> {
         let minutes = sent.minutes.iter().filter_map(|minute| minute.start());
         Self {
             sent,
-            days: minutes.filter_map(day_of).collect(),
+            days: minutes.map(Timestamp::day).collect(),
             found: Found::default(),
             lines: Lines::default(),
             totals: Totals::default(),
@@ -188,7 +188,7 @@ impl Found {
         for row in 0..batch.num_rows() {
             let ms = occurred_at.value(row);
             let at = Timestamp::from_ms(ms).ok_or_else(|| wrong("occurred_at", &ms))?;
-            self.elsewhere += i64::from(day_of(at) != Some(day));
+            self.elsewhere += i64::from(at.day() != day);
             let minute = at.minute();
             if !sent.minutes.contains(&minute) {
                 continue;
@@ -284,11 +284,6 @@ impl Totals {
 /// refunds give back besides.
 const fn revenue_minor(of: &SalesFacts) -> i64 {
     of.gross_minor - of.discount_minor + of.shipping_minor + of.tax_minor - of.refunded_minor
-}
-
-/// The day since 1970-01-01.
-pub(super) fn day_of(time: Timestamp) -> Option<i32> {
-    i32::try_from(time.as_ms().div_euclid(MS_PER_DAY)).ok()
 }
 
 fn id(text: &str) -> Result<Uuid, ReadError> {

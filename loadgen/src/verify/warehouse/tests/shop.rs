@@ -18,7 +18,6 @@ use warehouse::tables::{
 };
 use warehouse::{ArchivedEvent, analytics_key, encode, star_key};
 
-use super::super::facts::day_of;
 use crate::generator::Planned;
 use crate::source::Content;
 use crate::verify::Sent;
@@ -126,7 +125,7 @@ impl Keys for OneKey {
 pub(super) fn fact_files<'a>(events: impl Iterator<Item = &'a Event>) -> Bucket {
     let mut days: BTreeMap<i32, Vec<ArchivedEvent<'_>>> = BTreeMap::new();
     for event in events.filter(|event| event.body.event_type().stream() == Stream::Transactions) {
-        let day = day_of(event.envelope.occurred_at).unwrap();
+        let day = event.envelope.occurred_at.day();
         days.entry(day).or_default().push(ArchivedEvent {
             event,
             arrived_at: event.envelope.occurred_at,
