@@ -3,6 +3,8 @@
 //! A message goes out and then its alert's mark moves to its number. Who dies in between publishes again with the same id,
 //! which the topic recognises; who comes again later finds the mark.
 
+use std::pin::pin;
+
 use analytics::alerts::{Alert, Policy, expire, message_due};
 use aws::alerts::{AlertStore, change};
 use aws::dynamo::{AlertsTable, Item, alert_of};
@@ -11,11 +13,14 @@ use aws::telemetry::Counts;
 use aws::{Saved, Sequence, StoreError};
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use events::Timestamp;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::topic::Topic;
 
-/// Alerts that are looked at in one sweep; the next one goes on.
-const MAX_EXPIRED: usize = 1_000;
+/// Alerts that are resolved in one sweep at most, in some ten seconds; the next one goes on.
+const MAX_EXPIRED: usize = 10_000;
+/// Alerts that are resolved at the same time.
+const CONCURRENT_ALERTS: usize = 8;
 
 /// Which alerts are open.
 pub trait OpenAlerts: Sync {
@@ -93,11 +98,15 @@ impl<T: Topic, M: Marks, A: AlertStore + OpenAlerts> AlertMessages<T, M, A> {
     pub async fn expire(&self, now: Timestamp) -> Result<Counts, StoreError> {
         let mut counts = Counts::default();
         let quiet_since = now.plus_ms(-self.policy.quiet_ms);
-        for alert in self.alerts.open_before(quiet_since, MAX_EXPIRED).await? {
-            let resolve = |stored: Option<&Alert>| expire(stored?, now, &self.policy);
-            if change(&self.alerts, &alert.fingerprint, resolve).await? {
-                counts.add("AlertType", &alert.alert_type, "Resolved", 1);
-            }
+        let quiet = self.alerts.open_before(quiet_since, MAX_EXPIRED).await?;
+        let resolve = async |alert: Alert| {
+            let resolved = |stored: Option<&Alert>| expire(stored?, now, &self.policy);
+            let is_resolved = change(&self.alerts, &alert.fingerprint, resolved).await?;
+            Ok::<_, StoreError>((alert.alert_type, is_resolved))
+        };
+        let mut looked_at = pin!(stream::iter(quiet).map(resolve).buffer_unordered(CONCURRENT_ALERTS));
+        while let Some((alert_type, is_resolved)) = looked_at.try_next().await? {
+            counts.add("AlertType", &alert_type, "Resolved", usize::from(is_resolved));
         }
         Ok(counts)
     }
