@@ -19,8 +19,9 @@
 //! All of it is a function of the facts, the time and the timeout: the order of arrival, repetitions and the split into
 //! calls leave no trace. A late fact takes the cart's old contribution off the minutes and adds the new one.
 //!
-//! The limit: what is forgotten (see [`CartSettings`]) can't be corrected. A fact of a forgotten cart counts as that of
-//! a new one, and an abandoned cart of which only the figures are left takes note of checkouts and purchases only.
+//! The limits: what is forgotten (see [`CartSettings`]) can't be corrected. A fact of a forgotten cart counts as that of
+//! a new one, an abandoned cart of which only the figures are left takes note of checkouts and purchases only, and of
+//! more than [`MAX_FACTS`] facts of a cart the earliest count.
 
 mod activity;
 mod fact;
@@ -39,7 +40,7 @@ pub use activity::CartActivity;
 pub use fact::{CartChange, CartFact, CartItem};
 pub use life::{CartSession, Fate};
 pub use minutes::CartMinute;
-pub use open::OpenCarts;
+pub use open::{MAX_FACTS, OpenCarts};
 pub use partial::CartsPartial;
 pub use swept::{SessionChange, Swept};
 pub use top::TopCarts;

@@ -8,7 +8,9 @@ mod model;
 
 use std::collections::BTreeMap;
 
-use analytics::carts::{CartChange, CartFact, CartItem, CartMinute, CartSettings, Fate, OpenCarts, Swept};
+use analytics::carts::{
+    CartChange, CartFact, CartItem, CartMinute, CartSettings, Fate, MAX_FACTS, OpenCarts, Swept,
+};
 use events::{MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, Timestamp, Uuid};
 use model::Minutes;
 use proptest::collection::vec;
@@ -412,4 +414,35 @@ fn an_open_cart_of_five_events_takes_less_than_200_bytes_in_storage_and_what_is_
     };
     let (open, left) = (bytes(MS_PER_MINUTE), bytes(2 * MS_PER_HOUR));
     assert!(open < 200 && left < 80, "{open} and {left}");
+}
+
+#[test]
+fn of_a_cart_that_never_ends_the_earliest_facts_count_whatever_came_first() {
+    let add = |n: i64| {
+        let item = CartItem {
+            product_id: 1,
+            quantity: 1,
+            unit_price_minor: 100,
+        };
+        let fact = CartFact {
+            cart_id: Uuid::nil(),
+            occurred_at: time(n),
+            user_id: 1,
+            change: CartChange::Add(item),
+        };
+        (Uuid::from_u128(n.unsigned_abs().into()), fact)
+    };
+    let most = i64::try_from(MAX_FACTS).unwrap();
+    let facts: Vec<Known> = (0..2 * most).map(add).collect();
+    let swept = |calls: [&[Known]; 3]| {
+        let mut open = OpenCarts::default();
+        for call in calls {
+            advance(&mut open, call, 2 * most, &CartSettings::default());
+        }
+        open.top().unwrap().active
+    };
+    let (early, late) = facts.split_at(MAX_FACTS);
+    let carts = swept([late, early, &[]]);
+    assert_eq!((carts.len(), carts[0].units), (1, most));
+    assert_eq!(carts, swept([&[], &facts, early]));
 }

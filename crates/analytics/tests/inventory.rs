@@ -82,7 +82,7 @@ impl Shop {
     }
 
     fn product(&self, product_id: u64) -> ProductStock {
-        self.stock.get(product_id, &self.settings).unwrap()
+        self.stock.get(product_id).unwrap()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::StoreError;
 
 /// Tells a shard's ancestors: the shards whose partition keys it took over when the stream was resharded.
 pub trait Lineage: Sync {
-    /// The ancestors that the stream still keeps, nearest first.
+    /// The ancestors that the stream still keeps or its shards name, nearest first.
     fn ancestors(
         &self,
         stream_name: &str,
@@ -95,7 +95,8 @@ fn ancestors_in(parents: &Parents, shard_id: &str) -> Vec<String> {
     let mut unvisited = vec![shard_id];
     while let Some(shard) = unvisited.pop() {
         for parent in parents.get(shard).into_iter().flatten() {
-            if parents.contains_key(parent) && !ancestors.contains(parent) {
+            // One that the stream has forgotten may have left pages all the same.
+            if !ancestors.contains(parent) {
                 ancestors.push(parent.clone());
                 unvisited.push(parent);
             }
@@ -121,15 +122,15 @@ mod tests {
     }
 
     #[test]
-    fn splits_and_merges_are_followed_back_to_what_the_stream_keeps() {
+    fn splits_and_merges_are_followed_back_to_what_the_stream_knows() {
         let sorted = |shard| {
             let mut ancestors = ancestors_in(&stream(), shard);
             ancestors.sort();
             ancestors
         };
-        assert!(sorted("0").is_empty());
-        assert_eq!(sorted("2"), ["0"]);
-        assert_eq!(sorted("4"), ["0", "1", "3"]);
+        assert_eq!(sorted("0"), ["gone"]);
+        assert_eq!(sorted("2"), ["0", "gone"]);
+        assert_eq!(sorted("4"), ["0", "1", "3", "gone"]);
         assert!(sorted("unknown").is_empty());
     }
 }

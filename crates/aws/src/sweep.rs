@@ -6,28 +6,48 @@
 //! winner's effects are carried out after that, or by the next sweep, if the winner died in between: effects must not mind
 //! being repeated.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem;
 
 use analytics::Facts;
+use analytics::carts::OpenCarts;
+use analytics::inventory::Stock;
 use events::{MS_PER_DAY, Minute, Uuid};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::job::window;
-use crate::journal::{Journal, READ_AGAIN_MS};
+use crate::journal::{Journal, Note, READ_AGAIN_MS};
 use crate::partials::{Page, PartialStore};
 use crate::{Saved, Sequence, StoreError};
 
-/// Notes of a writer that one sweep reads: some ten minutes of a busy shard. One that lags catches up sweep by sweep, within its
-/// memory and time.
+/// Notes of a writer that one sweep looks at.
 const NOTES_AT_ONCE: usize = 600;
+/// Facts after which a sweep takes no further note, some 300 MB of them: ten minutes of 1,000 a second. One that lags catches up
+/// sweep by sweep, within its memory and time.
+const FACTS_AT_ONCE: usize = 600_000;
+/// Windows after which it takes none.
+const WINDOWS_AT_ONCE: usize = 4_000;
 /// Expired pages may still be there for so long.
 const EXPIRY_LAG_DAYS: u32 = 7;
 /// Windows that are read at the same time.
 const CONCURRENT_READS: usize = 16;
-/// The first byte of a checkpoint tells how the others are to be read.
-const ENCODING: u8 = 3;
+
+/// What a sweep knows.
+pub trait State: Serialize + DeserializeOwned + Default {
+    /// The first byte of the checkpoint, which tells how the others are to be read: another one with each change of the state, of
+    /// what follows from it, or of [`Checkpoint`]. One job's is nothing to the others.
+    const ENCODING: u8;
+}
+
+impl State for OpenCarts {
+    const ENCODING: u8 = 3;
+}
+
+impl State for Stock {
+    const ENCODING: u8 = 3;
+}
 
 /// Everything that a sweep leaves to the next one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -62,6 +82,8 @@ struct Place {
     facts: u32,
     /// The day, since the epoch, on which something was read there last.
     read_on: u32,
+    /// Of the page's first event: the end of its id.
+    first_event: u32,
 }
 
 /// Where a checkpoint is kept.
@@ -167,6 +189,13 @@ pub struct Timing {
     pub pages_kept_days: u32,
 }
 
+impl Timing {
+    /// The day since the epoch.
+    fn today(self) -> u32 {
+        u32::try_from(self.now_ms.div_euclid(MS_PER_DAY)).unwrap_or(0)
+    }
+}
+
 /// Sweeps once: reads what `writers` have stored since the last time, changes the state by `advance`, and sees to it that
 /// what follows is carried out, more than once if need be. `advance` returns `None` if there is nothing to keep: it was given
 /// no facts, and time alone changed nothing that matters.
@@ -180,7 +209,7 @@ pub async fn sweep<P, S, E>(
 ) -> Result<Swept, StoreError>
 where
     P: Facts<Fact: Clone>,
-    S: Serialize + DeserializeOwned + Default,
+    S: State,
     E: Serialize + DeserializeOwned + Default,
 {
     let (mut checkpoint, version) = match load::<S, E>(checkpoints).await? {
@@ -209,33 +238,40 @@ where
     Ok(Swept::Done { facts: found })
 }
 
-/// Reads a checkpoint.
-pub async fn load<S: DeserializeOwned, E: DeserializeOwned>(
+/// What is stored is no checkpoint that this program reads.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// Another release wrote it.
+    #[error("its encoding is not {0}, which this program reads")]
+    Encoding(u8),
+    /// It is damaged.
+    #[error(transparent)]
+    Bytes(#[from] postcard::Error),
+}
+
+/// Reads a checkpoint. Of one that is there and cannot be read, the error's source is [`Unreadable`].
+pub async fn load<S: State, E: DeserializeOwned>(
     store: &impl CheckpointStore,
 ) -> Result<Option<(Checkpoint<S, E>, String)>, StoreError> {
-    let failed = |reason: Box<dyn std::error::Error + Send + Sync>| {
-        StoreError::new("reading", "the checkpoint", reason)
-    };
     let Some((bytes, version)) = store.load().await? else {
         return Ok(None);
     };
-    match bytes.split_first() {
-        Some((&ENCODING, bytes)) => {
-            let checkpoint = postcard::from_bytes(bytes).map_err(|error| failed(error.into()))?;
-            Ok(Some((checkpoint, version)))
+    let checkpoint = match bytes.split_first() {
+        Some((encoding, bytes)) if *encoding == S::ENCODING => {
+            postcard::from_bytes(bytes).map_err(Unreadable::from)
         }
-        _ => Err(failed(
-            format!("its encoding is not {ENCODING}, which this program reads").into(),
-        )),
-    }
+        _ => Err(Unreadable::Encoding(S::ENCODING)),
+    };
+    let checkpoint = checkpoint.map_err(|why| StoreError::new("reading", "the checkpoint", why))?;
+    Ok(Some((checkpoint, version)))
 }
 
-async fn save<S: Serialize, E: Serialize>(
+async fn save<S: State, E: Serialize>(
     store: &impl CheckpointStore,
     checkpoint: &Checkpoint<S, E>,
     replaces: Option<&str>,
 ) -> Result<Saved, StoreError> {
-    let bytes = postcard::to_extend(checkpoint, vec![ENCODING]);
+    let bytes = postcard::to_extend(checkpoint, vec![S::ENCODING]);
     let bytes = bytes.map_err(|error| StoreError::new("encoding", "the checkpoint", error))?;
     store.save(bytes, replaces).await
 }
@@ -244,8 +280,9 @@ async fn save<S: Serialize, E: Serialize>(
 pub type NewFacts<P> = Vec<(Uuid, <P as Facts>::Fact)>;
 
 impl Positions {
-    /// Reads what `writers` have stored since, and moves on past it. Windows in which nothing was read for as long as pages
-    /// are kept are forgotten: their pages have expired.
+    /// Reads what `writers` have stored since, and moves on past it. Notes are taken in the order of their time, so that of a
+    /// backlog all writers are read up to about the same moment. Windows in which nothing was read for as long as pages are
+    /// kept are forgotten: their pages have expired.
     async fn read_on<P, S>(
         &mut self,
         store: &S,
@@ -256,60 +293,122 @@ impl Positions {
         P: Facts<Fact: Clone>,
         S: PartialStore<P> + Journal,
     {
-        let today = u32::try_from(timing.now_ms.div_euclid(MS_PER_DAY)).unwrap_or(0);
-        let mut found = Vec::new();
         // A shard that the stream has forgotten may have left something unread.
         let all: BTreeSet<String> = self.0.keys().chain(writers).cloned().collect();
+        let mut found = Vec::new();
+        let mut readings = Vec::new();
         for writer in all {
-            let position = self.0.entry(writer.clone()).or_default();
+            let position = self.0.remove(&writer).unwrap_or_default();
             let mut notes = store.notes(P::FAMILY, &writer, position.noted.as_ref()).await?;
             notes.truncate(NOTES_AT_ONCE);
-            for note in &notes {
-                for minute in &note.minutes {
-                    let noted_ms = position.recent.entry(minute.number()).or_insert(i64::MIN);
-                    *noted_ms = note.noted_at.as_ms().max(*noted_ms);
-                }
-            }
-            let minutes: Vec<Minute> = position.recent.keys().copied().map(Minute::from_number).collect();
-            let (places, of) = (&position.windows, &writer);
-            let read: Vec<_> = stream::iter(minutes)
-                .map(|minute| async move {
-                    let place = places.get(&minute.number()).copied().unwrap_or_default();
-                    let (place, pages) = pages_from(store, &window(P::FAMILY, minute), of, place).await?;
-                    Ok::<_, StoreError>((minute, place, pages))
-                })
-                .buffered(CONCURRENT_READS)
-                .try_collect()
-                .await?;
-            for (minute, mut place, pages) in read {
-                for page in pages {
-                    let number = u32::try_from(page.number).unwrap_or(u32::MAX);
-                    let known = if number == place.page {
-                        place.facts as usize
-                    } else {
-                        0
-                    };
-                    let facts = page.partial.facts();
-                    let new = page.partial.event_ids().iter().zip(facts).skip(known);
-                    found.extend(new.map(|(id, fact)| (*id, fact.clone())));
-                    place.page = number;
-                    place.facts = u32::try_from(facts.len()).unwrap_or(u32::MAX);
-                }
-                place.read_on = today;
-                position.windows.insert(minute.number(), place);
-            }
-            if let Some(newest) = notes.pop() {
-                position.noted = Some(newest.last);
-            }
-            position
-                .recent
-                .retain(|_, noted_ms| timing.now_ms - *noted_ms <= READ_AGAIN_MS);
-            let kept_days = timing.pages_kept_days + EXPIRY_LAG_DAYS;
-            position
-                .windows
-                .retain(|_, place| place.read_on + kept_days >= today);
+            let mut reading = Reading {
+                unread: position.recent.keys().copied().collect(),
+                read: BTreeSet::new(),
+                notes: notes.into(),
+                writer,
+                position,
+            };
+            reading.read_on::<P, S>(store, timing, &mut found).await?;
+            readings.push(reading);
+        }
+        let mut windows_read = 0;
+        while found.len() < FACTS_AT_ONCE && windows_read < WINDOWS_AT_ONCE {
+            let noted_at = |reading: &Reading| reading.notes.front().map(|note| note.noted_at);
+            let with_notes = readings.iter_mut().filter(|reading| !reading.notes.is_empty());
+            let Some(earliest) = with_notes.min_by_key(|reading| noted_at(reading)) else {
+                break;
+            };
+            earliest.take_note();
+            windows_read += earliest.read_on::<P, S>(store, timing, &mut found).await?;
+        }
+        for mut reading in readings {
+            reading.position.forget(timing);
+            self.0.insert(reading.writer, reading.position);
         }
         Ok(found)
+    }
+}
+
+/// A writer whose notes are being taken.
+struct Reading {
+    writer: String,
+    position: Position,
+    notes: VecDeque<Note>,
+    /// Minutes to be read, by number since the epoch.
+    unread: BTreeSet<i64>,
+    /// Minutes that were read since the notes were. What is noted was stored before, so once is enough.
+    read: BTreeSet<i64>,
+}
+
+impl Reading {
+    fn take_note(&mut self) {
+        let Some(note) = self.notes.pop_front() else {
+            return;
+        };
+        for minute in &note.minutes {
+            let noted_ms = self.position.recent.entry(minute.number()).or_insert(i64::MIN);
+            *noted_ms = note.noted_at.as_ms().max(*noted_ms);
+            if !self.read.contains(&minute.number()) {
+                self.unread.insert(minute.number());
+            }
+        }
+        self.position.noted = Some(note.last);
+    }
+
+    /// Reads what is unread, from the places in it on; tells the number of windows.
+    async fn read_on<P, S>(
+        &mut self,
+        store: &S,
+        timing: Timing,
+        found: &mut NewFacts<P>,
+    ) -> Result<usize, StoreError>
+    where
+        P: Facts<Fact: Clone>,
+        S: PartialStore<P>,
+    {
+        let unread = mem::take(&mut self.unread);
+        let (places, of) = (&self.position.windows, &self.writer);
+        let read: Vec<_> = stream::iter(unread.iter().copied())
+            .map(|number| async move {
+                let place = places.get(&number).copied().unwrap_or_default();
+                let window = window(P::FAMILY, Minute::from_number(number));
+                let (place, pages) = pages_from(store, &window, of, place).await?;
+                Ok::<_, StoreError>((number, place, pages))
+            })
+            .buffered(CONCURRENT_READS)
+            .try_collect()
+            .await?;
+        for (number, mut place, pages) in read {
+            for page in pages {
+                let page_number = u32::try_from(page.number).unwrap_or(u32::MAX);
+                let known = if page_number == place.page {
+                    place.facts as usize
+                } else {
+                    0
+                };
+                let facts = page.partial.facts();
+                let new = page.partial.event_ids().iter().zip(facts).skip(known);
+                found.extend(new.map(|(id, fact)| (*id, fact.clone())));
+                place.page = page_number;
+                place.facts = u32::try_from(facts.len()).unwrap_or(u32::MAX);
+                place.first_event = first_event(&page);
+            }
+            place.read_on = timing.today();
+            self.position.windows.insert(number, place);
+        }
+        let windows = unread.len();
+        self.read.extend(unread);
+        Ok(windows)
+    }
+}
+
+impl Position {
+    fn forget(&mut self, timing: Timing) {
+        self.recent
+            .retain(|_, noted_ms| timing.now_ms - *noted_ms <= READ_AGAIN_MS);
+        let kept_days = timing.pages_kept_days + EXPIRY_LAG_DAYS;
+        self.windows
+            .retain(|_, place| place.read_on + kept_days >= timing.today());
     }
 }
 
@@ -322,10 +421,20 @@ async fn pages_from<P: Facts, S: PartialStore<P>>(
 ) -> Result<(Place, Vec<Page<P>>), StoreError> {
     let pages = store.load(window, writer, place.page as usize).await?;
     let is_there = pages.first().is_some_and(|page| {
-        page.number == place.page as usize && page.partial.facts().len() >= place.facts as usize
+        page.number == place.page as usize
+            && page.partial.facts().len() >= place.facts as usize
+            && first_event(page) == place.first_event
     });
     if is_there || place == Place::default() {
         return Ok((place, pages));
     }
     Ok((Place::default(), store.load(window, writer, 0).await?))
+}
+
+/// Tells a page from one that began anew after it had expired.
+fn first_event<P: Facts>(page: &Page<P>) -> u32 {
+    let first = page.partial.event_ids().iter().next();
+    // The end is random in UUIDs of all versions.
+    let end = first.and_then(|id| id.as_bytes().last_chunk::<4>());
+    end.map_or(0, |end| u32::from_be_bytes(*end))
 }

@@ -3,27 +3,26 @@
 //! What was judged is remembered by a mark of each shard. A batch that comes again after its mark moved is judged no more; one
 //! that comes again before is judged anew, with the same findings, which then take their own places.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use analytics::Partial;
 use analytics::alerts::{AlertType, Policy, Sighting, Signal};
-use analytics::anomalies::{
-    self, AnomaliesPartial, Baselines, Finding, PurchaseFact, by_user, detect, judge,
-};
+use analytics::anomalies::{self, AnomaliesPartial, Baselines, PurchaseFact, detect};
 use aws::alerts::{AlertStore, FindingsStore, Verdict, tell};
 use aws::batch::{self, ShardBatch};
 use aws::job::{Folded, StreamJob, window};
 use aws::journal::Journal;
 use aws::marks::Marks;
 use aws::partials::{PartialStore, Writer};
-use aws::sweep::{self, CheckpointStore, Swept, Timing, sweep};
+use aws::sweep::{self, CheckpointStore, Swept, Timing, Unreadable, sweep};
 use aws::telemetry::Counts;
 use aws::{InvocationError, Lineage, Saved, Sequence, StoreError};
 use aws_lambda_events::event::kinesis::KinesisEvent;
-use events::{MS_PER_MINUTE, Minute, Stream, Timestamp, Uuid};
+use events::{MS_PER_MINUTE, Minute, Stream, Timestamp};
 use futures::{StreamExt, TryStreamExt, stream};
 
+use crate::changes::{Changes, changes};
 use crate::history::History;
 use crate::learning::Learned;
 
@@ -62,13 +61,6 @@ pub struct Anomalies<S, L, M, C, A> {
     settings: Settings,
     histories: Mutex<BTreeMap<String, History>>,
     learned: Mutex<Option<(i64, Arc<Baselines>)>>,
-}
-
-/// What the new purchases change: findings with the minute that they are filed under.
-#[derive(Debug, Default)]
-struct Changes {
-    found: Vec<(Minute, Finding)>,
-    gone: Vec<(Minute, Finding)>,
 }
 
 impl<S, L, M, C, A> Anomalies<S, L, M, C, A>
@@ -136,7 +128,7 @@ where
             self.fill(&mut history, &folded.writer, &new).await?;
             history.add(&all.iter().map(|(_, purchase)| *purchase).collect::<Vec<_>>());
             let baselines = self.baselines(now).await?;
-            let changes = changes(&history, &new, &baselines, &self.settings.detectors);
+            let changes = changes(&history, &new, &baselines, &self.settings.detectors, detect);
             self.tell(&changes, folded.last).await?;
             if self.marks.advance(&log, mark.as_ref(), &folded.last).await? == Saved::Written {
                 for (_, finding) in &changes.found {
@@ -219,12 +211,13 @@ where
         {
             return Ok(baselines);
         }
-        let loaded = sweep::load::<Learned, Vec<Signal>>(&self.checkpoint).await?;
-        let baselines = Arc::new(
-            loaded
-                .map(|(checkpoint, _)| checkpoint.state.baselines)
-                .unwrap_or_default(),
-        );
+        let baselines = match sweep::load::<Learned, Vec<Signal>>(&self.checkpoint).await {
+            Ok(loaded) => loaded.map(|(checkpoint, _)| checkpoint.state.baselines),
+            // The sweep fails of it, and says so; the other rules need no baseline, and batches have to go on.
+            Err(error) if error.source.is::<Unreadable>() => None,
+            Err(error) => return Err(error),
+        };
+        let baselines = Arc::new(baselines.unwrap_or_default());
         *self.learned() = Some((now.as_ms(), baselines.clone()));
         Ok(baselines)
     }
@@ -306,113 +299,4 @@ where
 fn purchase_of(entry: &batch::Entry) -> Option<(&Sequence, PurchaseFact)> {
     let event = entry.outcome.as_ref().ok()?;
     Some((&entry.sequence, PurchaseFact::of(event)?))
-}
-
-/// What the new purchases change in what is found. Pure.
-fn changes(
-    history: &History,
-    new: &[PurchaseFact],
-    baselines: &Baselines,
-    settings: &anomalies::Settings,
-) -> Changes {
-    let users: BTreeSet<u64> = new.iter().map(|purchase| purchase.user_id).collect();
-    let new_ids: BTreeSet<_> = new.iter().map(|purchase| purchase.event_id).collect();
-    let all = history.of(&users);
-    let before: Vec<PurchaseFact> = all
-        .iter()
-        .filter(|purchase| !new_ids.contains(&purchase.event_id))
-        .copied()
-        .collect();
-    let minute_of: BTreeMap<_, _> = all
-        .iter()
-        .map(|purchase| {
-            (
-                purchase.event_id,
-                purchase.occurred_at_ms.div_euclid(MS_PER_MINUTE),
-            )
-        })
-        .collect();
-    // A group is filed under the minute of its first purchase, as its id is.
-    let filed = |finding: Finding| {
-        let first = finding
-            .evidence
-            .event_ids
-            .first()
-            .and_then(|id| minute_of.get(id));
-        (Minute::from_number(first.copied().unwrap_or(0)), finding)
-    };
-    let groups = |purchases: &[PurchaseFact]| -> BTreeMap<_, (Minute, Finding)> {
-        let users = by_user(purchases);
-        let findings = users.values().flat_map(|history| detect(history, settings));
-        findings
-            .map(|finding| ((finding.rule, finding.id), filed(finding)))
-            .collect()
-    };
-    let (before, mut after) = (groups(&before), groups(&all));
-    // An invocation that began at the same mark and died may have told what is found up to any of the new purchases.
-    let on_the_way: Vec<_> = known_on_the_way(&all, new)
-        .flat_map(|purchases| groups(&purchases))
-        .collect();
-    let told = || {
-        before
-            .iter()
-            .chain(on_the_way.iter().map(|(key, filed)| (key, filed)))
-    };
-    let gone: BTreeMap<_, _> = told().filter(|(key, _)| !after.contains_key(key)).collect();
-    let gone = gone.into_values().cloned().collect();
-    after.retain(|key, (_, finding)| {
-        let is_new = !before.contains_key(key);
-        is_new || told().any(|(told, (_, known))| told == key && known != finding)
-    });
-    let single = by_user(new).into_values().flatten();
-    let single = single
-        .filter_map(|purchase| judge(purchase, baselines, settings))
-        .map(filed);
-    Changes {
-        found: after.into_values().chain(single).collect(),
-        gone,
-    }
-}
-
-/// What may have been known of each shopper with several new purchases, when an invocation that died told of them: some of
-/// those, as it may have had fewer, and as a copy of one may be here of which the first was known long before.
-fn known_on_the_way<'a>(
-    all: &'a [PurchaseFact],
-    new: &'a [PurchaseFact],
-) -> impl Iterator<Item = Vec<PurchaseFact>> + 'a {
-    let mut new_of: BTreeMap<u64, Vec<Uuid>> = BTreeMap::new();
-    for purchase in new {
-        let ids = new_of.entry(purchase.user_id).or_default();
-        if !ids.contains(&purchase.event_id) {
-            ids.push(purchase.event_id);
-        }
-    }
-    new_of.into_iter().flat_map(move |(user_id, ids)| {
-        let known = some_of(ids.len());
-        known.map(move |known| {
-            let is_known = |id: &Uuid| ids.iter().position(|new| new == id).is_none_or(|n| known[n]);
-            let of_user = all.iter().filter(|purchase| purchase.user_id == user_id);
-            of_user
-                .filter(|purchase| is_known(&purchase.event_id))
-                .copied()
-                .collect()
-        })
-    })
-}
-
-/// Which of `n` in their order are known: any of a few; of more, the first ones only, as they are too many to try out.
-fn some_of(n: usize) -> impl Iterator<Item = Vec<bool>> {
-    const FEW: usize = 6;
-    let sets = if n <= FEW { 1 << n } else { n };
-    (1..sets).map(move |set| {
-        (0..n)
-            .map(|place| {
-                if n <= FEW {
-                    set >> place & 1 == 1
-                } else {
-                    place < set
-                }
-            })
-            .collect()
-    })
 }

@@ -10,6 +10,7 @@ use aws::alerts::{FindingsStore, Verdict};
 use aws::job::StreamJob;
 use aws::journal::{Journal, Note};
 use aws::partials::{Page, PartialStore, Write};
+use aws::sweep::CheckpointStore as _;
 use aws::{Saved, Sequence, StoreError};
 use events::{Minute, Stream, Timestamp};
 use testkit::{
@@ -99,14 +100,18 @@ fn stream() -> SimStream {
     }
 }
 
-/// How many orders are in each finding in the end.
-fn found(guard: Guard) -> Vec<usize> {
+/// How many orders are in each finding in the end; the sweep has left this.
+fn found(guard: Guard, checkpoint_bytes: Option<&[u8]>) -> Vec<usize> {
     let (stream, chaos) = (stream(), Chaos::calm());
     let (store, marks) = (MemoryPartials::new(&chaos, guard), MemoryLog::new(&chaos, guard));
     let (checkpoint, alerts) = (
         MemoryCheckpoint::new(&chaos, guard),
         MemoryAlerts::new(&chaos, guard),
     );
+    if let Some(bytes) = checkpoint_bytes {
+        let saved = chaos.invoke(checkpoint.save(bytes.to_vec(), None));
+        saved.unwrap().unwrap();
+    }
     let hanging = Hanging {
         store: &store,
         verdict: Mutex::default(),
@@ -151,8 +156,15 @@ fn found(guard: Guard) -> Vec<usize> {
 
 #[test]
 fn a_verdict_of_a_dead_invocation_that_lands_late_changes_nothing() {
-    assert_eq!(found(Guard::Whole), [3]);
-    let mut without = found(Guard::NoConditionalMark);
+    assert_eq!(found(Guard::Whole, None), [3]);
+    let mut without = found(Guard::NoConditionalMark, None);
     without.sort_unstable();
     assert_eq!(without, [2, 3], "the test does not notice that the guard is gone");
+}
+
+#[test]
+fn batches_go_on_beside_a_checkpoint_that_cannot_be_read() {
+    for bytes in [&b""[..], b"\xFF", b"\x03damaged"] {
+        assert_eq!(found(Guard::Whole, Some(bytes)), [3]);
+    }
 }

@@ -14,8 +14,11 @@ use aws::sweep::{CheckpointStore, FiguresStore, Swept, Timing, sweep};
 use aws::telemetry::Counts;
 use aws::{Lineage, StoreError};
 use events::{Minute, Stream, Timestamp};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
+/// Figures of minutes that are put at the same time.
+const PUTS_AHEAD: usize = 32;
 const FAMILY: &str = <CartsPartial as analytics::Partial>::FAMILY;
 
 /// What follows from a sweep.
@@ -118,15 +121,16 @@ where
     }
 
     async fn carry_out(&self, effects: &Effects, generation: u64) -> Result<(), StoreError> {
-        for (minute, figures) in &effects.minutes {
-            let minute = Minute::from_number(*minute);
-            self.job
-                .store()
-                .put_figures(FAMILY, minute, generation, figures)
-                .await?;
-        }
+        let store = self.job.store();
+        let put = |(minute, figures): (&i64, &CartMinute)| {
+            let (minute, figures) = (Minute::from_number(*minute), *figures);
+            store.put_figures(FAMILY, minute, generation, figures)
+        };
+        // A sweep of a recording that is replayed at once changes thousands of minutes.
+        let puts = stream::iter(&effects.minutes).map(put);
+        puts.buffer_unordered(PUTS_AHEAD).try_collect::<()>().await?;
         if let Some(top) = &effects.top {
-            self.job.store().put_latest(FAMILY, generation, top).await?;
+            store.put_latest(FAMILY, generation, top).await?;
         }
         tell(&self.alerts, &effects.signals, &self.settings.policy)
             .await

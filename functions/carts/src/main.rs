@@ -14,9 +14,12 @@ fn read() -> Result<(JobSettings, StateSettings, carts::Settings), ConfigError> 
     let job = JobSettings::read(&settings)?;
     let state = StateSettings::read(&settings)?;
     let timeout_seconds: u32 = settings.parsed("CART_TIMEOUT_SECONDS")?;
+    let timeout_ms = i64::from(timeout_seconds) * 1_000;
     let carts = CartSettings {
-        timeout_ms: i64::from(timeout_seconds) * 1_000,
+        timeout_ms,
         alert_value_minor: settings.parsed("CART_ALERT_MINOR")?,
+        // A day after it was abandoned a cart may still be bought.
+        abandoned_memory_ms: timeout_ms + MS_PER_DAY,
         // As long as the figures that they make.
         minutes_memory_ms: i64::from(job.metrics_retention_days) * MS_PER_DAY,
         ..CartSettings::default()

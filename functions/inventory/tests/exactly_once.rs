@@ -49,8 +49,7 @@ struct Told {
 }
 
 fn told(stock: &Stock, open_alerts: BTreeSet<String>) -> Told {
-    let settings = settings();
-    let moved = stock.products(&settings);
+    let moved = stock.products();
     let moved = moved.map(|of| {
         let (sold, returned) = (of.sold, of.returned);
         (of.product_id, Moved { sold, returned })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use analytics::inventory::{InventoryPartial, ProductStock, Settings};
+use analytics::inventory::{InventoryPartial, ProductStock};
 
 use super::report::{Check, cells_check, signed};
 use super::{Sent, read_minutes};
@@ -27,8 +27,7 @@ pub(super) async fn compare(
     let mut checks = unit_checks("inventory", &sent.product_units, &counted);
     if all_runs {
         let stock = deployment.stock().await?.unwrap_or_default();
-        // The settings say what is much and what is little, which is of no interest here.
-        let products: Vec<ProductStock> = stock.products(&Settings::default()).collect();
+        let products: Vec<ProductStock> = stock.products().collect();
         checks.extend(stock_checks(&sent.product_units, &products));
     }
     Ok(checks)
@@ -87,7 +86,7 @@ fn stock_checks(expected: &Units, products: &[ProductStock]) -> Vec<Check> {
 
 #[cfg(test)]
 mod tests {
-    use analytics::inventory::{InventoryFact, ProductUnits, Stock};
+    use analytics::inventory::{InventoryFact, ProductUnits, Settings, Stock};
 
     use super::super::tests::{at, differing};
     use super::*;
@@ -113,7 +112,7 @@ mod tests {
         let mut stock = Stock::default();
         stock.take_catalog([(7, 100), (8, 100), (9, 100)]);
         stock.advance(&facts, at(0), &settings);
-        stock.products(&settings).collect()
+        stock.products().collect()
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use analytics::alerts::{Alert, AlertType, Evidence, Severity, Sighting};
 use analytics::carts::{CartActivity, CartMinute, CartsPartial, TopCarts};
-use analytics::inventory::{Moved, ProductStock, Settings, Status, Stock};
+use analytics::inventory::{Moved, ProductStock, Status, Stock};
 use analytics::sales::{Sales, SalesPartial};
 use analytics::{CategoryCounts, Partial};
 use events::{Country, Minute, Timestamp};
@@ -282,7 +282,6 @@ pub(super) type MovedUnits = BTreeMap<u64, Moved>;
 impl InventoryFigures {
     /// `stock` is that of the last sweep, if there was one.
     pub(super) fn of(stock: Option<&Stock>, minutes: &Minutes<MovedUnits>, window: Window) -> Self {
-        let settings = Settings::default();
         let mut figures = Self::default();
         for moved in minutes
             .between(window.first(), window.now)
@@ -292,14 +291,14 @@ impl InventoryFigures {
             figures.units_returned += moved.returned;
         }
         let Some(stock) = stock else { return figures };
-        for product in stock.products(&settings) {
+        for product in stock.products() {
             figures.products += 1;
             figures.out_of_stock += usize::from(product.status == Status::OutOfStock);
             figures.low_stock += usize::from(product.status == Status::LowStock);
             figures.unknown += usize::from(product.status == Status::Unknown);
             figures.high_demand += usize::from(product.is_high_demand);
         }
-        figures.restock = stock.needing_restock(TOP, &settings);
+        figures.restock = stock.needing_restock(TOP);
         figures
     }
 }

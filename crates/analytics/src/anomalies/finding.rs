@@ -46,7 +46,7 @@ pub struct Finding {
     pub subject: Subject,
     /// How bad it is.
     pub severity: Severity,
-    /// From what: the value, the limit, the score and all purchases, by time.
+    /// From what: the value, the limit, the score and the purchases, by time: the earliest of a long run.
     pub evidence: Evidence,
     /// When the last of them occurred.
     pub seen_at: Timestamp,

@@ -11,7 +11,7 @@ use events::{Country, Uuid};
 
 use super::finding::{Finding, Subject, derived_id, severity};
 use super::{PurchaseFact, Settings};
-use crate::alerts::{AlertType, Evidence};
+use crate::alerts::{AlertType, Evidence, MAX_EVENT_IDS};
 
 /// Shorter gaps count as this long: within a second, there is no pace.
 const SHORTEST_GAP_MS: i64 = 1_000;
@@ -51,22 +51,15 @@ pub fn detect(history: &[&PurchaseFact], settings: &Settings) -> Vec<Finding> {
     };
     let is_tiny = |purchase: &&PurchaseFact| purchase.goods_minor <= settings.card_testing_max_minor;
     let tiny: Vec<&PurchaseFact> = history.iter().copied().filter(is_tiny).collect();
-    let mut findings = card_testing.findings(&tiny, settings.run_pace);
+    // Each purchase is told of once, by the rule that says most.
+    let mut told = BTreeSet::new();
+    let mut findings = card_testing.findings(&tiny, settings.run_pace, &mut told);
     for rule in [country_hopping, velocity] {
-        let others = not_in(&findings, history);
-        findings.extend(rule.findings(&others, settings.run_pace));
+        let is_new = |purchase: &&PurchaseFact| !told.contains(&purchase.event_id);
+        let others: Vec<&PurchaseFact> = history.iter().copied().filter(is_new).collect();
+        findings.extend(rule.findings(&others, settings.run_pace, &mut told));
     }
     findings
-}
-
-/// The purchases that no finding names yet: each is told of once, by the rule that says most.
-fn not_in<'a>(findings: &[Finding], history: &[&'a PurchaseFact]) -> Vec<&'a PurchaseFact> {
-    let named: BTreeSet<Uuid> = findings
-        .iter()
-        .flat_map(|finding| finding.evidence.event_ids.iter().copied())
-        .collect();
-    let is_new = |purchase: &&PurchaseFact| !named.contains(&purchase.event_id);
-    history.iter().copied().filter(is_new).collect()
 }
 
 /// What a window must hold at least.
@@ -102,8 +95,8 @@ struct Rule {
 }
 
 impl Rule {
-    /// One finding for each run.
-    fn findings(&self, orders: &[&PurchaseFact], pace: f64) -> Vec<Finding> {
+    /// One finding for each run, whose orders are added to those that are told of.
+    fn findings(&self, orders: &[&PurchaseFact], pace: f64, told: &mut BTreeSet<Uuid>) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut parts = vec![orders];
         while let Some(part) = parts.pop() {
@@ -113,6 +106,7 @@ impl Rule {
             let run = self.run_around(part, core, pace);
             parts.push(&part[run.end..]);
             parts.push(&part[..run.start]);
+            told.extend(part[run.clone()].iter().map(|order| order.event_id));
             findings.push(self.finding(&part[run]));
         }
         findings.sort_unstable_by_key(|finding| (finding.seen_at, finding.id));
@@ -175,7 +169,12 @@ impl Rule {
                 baseline: None,
                 limit: Some(limit),
                 score: Some(value / limit),
-                event_ids: run.iter().map(|order| order.event_id).collect(),
+                // No more than is stored: a shopper may be a bot that orders all day.
+                event_ids: run
+                    .iter()
+                    .take(MAX_EVENT_IDS)
+                    .map(|order| order.event_id)
+                    .collect(),
             },
             seen_at: last.occurred_at(),
         }
@@ -329,6 +328,18 @@ mod tests {
             rules(&orders),
             [(AlertType::Velocity, 6), (AlertType::Velocity, 7)]
         );
+    }
+
+    #[test]
+    fn evidence_of_a_long_run_names_the_earliest_and_none_of_it_is_told_twice() {
+        let orders = every(SECOND_MS, 150, 200);
+        let findings = found(&orders);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        let evidence = &findings[0].evidence;
+        assert!((evidence.value - 150.0).abs() < f64::EPSILON);
+        let earliest = orders[..MAX_EVENT_IDS].iter().map(|order| order.event_id);
+        assert_eq!(evidence.event_ids, earliest.collect::<Vec<_>>());
+        assert_eq!(findings[0].seen_at, orders[149].occurred_at());
     }
 
     #[test]

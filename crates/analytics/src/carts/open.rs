@@ -10,6 +10,9 @@ use super::{
     CartChange, CartFact, CartMinute, CartSession, CartSettings, Fate, SessionChange, Swept, TopCarts,
 };
 
+/// A cart is what its first so many facts make of it. Nobody fills one like that; a producer may send one id for all carts.
+pub const MAX_FACTS: usize = 10_000;
+
 /// All that the sweep remembers: the carts that may still change, and the figures of the minutes.
 ///
 /// What it tells is lost if the caller dies before passing it on, so pass it on first and store this afterwards: the same
@@ -246,10 +249,11 @@ fn by_cart<'a>(facts: impl IntoIterator<Item = (Uuid, &'a CartFact)>) -> BTreeMa
 }
 
 /// Adds facts to those that are known, each event once. Of an id with two contents the smaller one counts, whichever
-/// came first.
+/// came first; of more than [`MAX_FACTS`], the earliest ones.
 fn union(known: &mut Vec<Kept>, new: Vec<Kept>) {
     known.extend(new);
     known.sort_unstable_by_key(|fact| (fact.event_id, *fact));
     known.dedup_by_key(|fact| fact.event_id);
     known.sort_unstable();
+    known.truncate(MAX_FACTS);
 }

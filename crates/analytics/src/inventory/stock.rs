@@ -38,6 +38,8 @@ pub struct Stock {
     /// Units sold in minutes that are not closed yet, by minute and product.
     open: BTreeMap<i64, BTreeMap<u64, i64>>,
     data_minutes: DataMinutes,
+    /// Those of the last advance: whoever reads the stock judges it as the sweep did.
+    settings: Settings,
 }
 
 /// What an advance changed.
@@ -70,6 +72,7 @@ impl Stock {
     ) -> Advanced {
         let now = self.now.map_or(now, |latest| latest.max(now));
         self.now = Some(now);
+        self.settings = settings.clone();
         let mut moved: BTreeMap<u64, Moved> = BTreeMap::new();
         for fact in facts {
             let minute = minute_of(fact.occurred_at);
@@ -124,7 +127,8 @@ impl Stock {
     }
 
     /// All products by id, as of the last advance.
-    pub fn products(&self, settings: &Settings) -> impl Iterator<Item = ProductStock> {
+    pub fn products(&self) -> impl Iterator<Item = ProductStock> {
+        let settings = &self.settings;
         let measure = self.measure(settings);
         self.products.iter().map(move |(product_id, product)| {
             Reading::new(*product_id, product, &measure, settings).view(product, settings)
@@ -133,17 +137,17 @@ impl Stock {
 
     /// One product, as of the last advance.
     #[must_use]
-    pub fn get(&self, product_id: u64, settings: &Settings) -> Option<ProductStock> {
+    pub fn get(&self, product_id: u64) -> Option<ProductStock> {
         let product = self.products.get(&product_id)?;
-        let reading = Reading::new(product_id, product, &self.measure(settings), settings);
-        Some(reading.view(product, settings))
+        let reading = Reading::new(product_id, product, &self.measure(&self.settings), &self.settings);
+        Some(reading.view(product, &self.settings))
     }
 
     /// The `k` products to order first: those with the fewest days of cover; of equals, what sells faster, then the lower stock.
     #[must_use]
-    pub fn needing_restock(&self, k: usize, settings: &Settings) -> Vec<ProductStock> {
+    pub fn needing_restock(&self, k: usize) -> Vec<ProductStock> {
         let mut needing: Vec<ProductStock> = self
-            .products(settings)
+            .products()
             .filter(|product| product.suggested_quantity.is_some_and(|units| units > 0))
             .collect();
         // Stable, so equals stay in the order of their ids.

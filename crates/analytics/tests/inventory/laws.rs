@@ -74,7 +74,7 @@ fn assert_agrees(stock: &Stock, facts: &[InventoryFact], settings: &Settings) ->
             .for_each(|line| *into.entry(line.product_id).or_default() += line.units);
     }
     let initial: BTreeMap<u64, i64> = catalog().into();
-    for product in stock.products(settings) {
+    for product in stock.products() {
         let id = product.product_id;
         let (sold, returned) = (sold.remove(&id).unwrap_or(0), returned.remove(&id).unwrap_or(0));
         prop_assert_eq!((product.sold, product.returned), (sold, returned));
@@ -151,7 +151,7 @@ proptest! {
                     Signal::Clear { alert_type, entity, .. } => prop_assert!(on.remove(&(alert_type, entity)), "it was on"),
                 }
             }
-            for product in stock.products(&settings) {
+            for product in stock.products() {
                 let is_on = |alert_type| on.contains(&(alert_type, format!("product:{}", product.product_id)));
                 prop_assert_eq!(is_on(AlertType::HighDemand), product.is_high_demand);
                 prop_assert_eq!(is_on(AlertType::OutOfStock), product.status == Status::OutOfStock);

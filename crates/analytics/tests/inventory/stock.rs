@@ -56,7 +56,7 @@ fn a_product_that_the_catalog_does_not_know_is_counted_without_a_stock() {
         (None, None, None)
     );
     assert_close(product.velocity_per_hour, 60_000.0);
-    assert_eq!(shop.stock.needing_restock(9, &shop.settings), []);
+    assert_eq!(shop.stock.needing_restock(9), []);
     shop.stock.take_catalog([(9, 1_200)]);
     assert_eq!(shop.product(9).on_hand, Some(200), "what was sold before counts");
 }
@@ -198,7 +198,7 @@ fn what_runs_out_first_is_ordered_first() {
     sales.extend([sale(1, 9, 60), sale(1, 10, 15)]);
     shop.advance(1, &sales);
     let order = |k| -> Vec<u64> {
-        let needing = shop.stock.needing_restock(k, &shop.settings);
+        let needing = shop.stock.needing_restock(k);
         needing.iter().map(|product| product.product_id).collect()
     };
     // 5 and 4 are out, 5 sells faster; 2 lasts 1/3 of a minute, 1 and 3 a minute; 9 and 10 have no velocity yet, of which 10
@@ -208,9 +208,9 @@ fn what_runs_out_first_is_ordered_first() {
     assert_eq!(order(0), [0; 0]);
     let listed: Vec<u64> = shop
         .stock
-        .products(&shop.settings)
+        .products()
         .map(|product| product.product_id)
         .collect();
     assert_eq!(listed, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-    assert_eq!(shop.stock.get(11, &shop.settings), None);
+    assert_eq!(shop.stock.get(11), None);
 }

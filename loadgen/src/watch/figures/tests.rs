@@ -1,5 +1,5 @@
 use analytics::alerts::{Policy, Signal, apply};
-use analytics::inventory::InventoryFact;
+use analytics::inventory::{InventoryFact, Settings};
 use analytics::views::ViewsPartial;
 use events::{Body, CartLine, Device, Envelope, Event, Line, PaymentMethod, ProductView, Sale, Search, Uuid};
 
@@ -327,6 +327,14 @@ fn stock_is_counted_by_status() {
     assert_eq!(figures.restock[0].product_id, 1);
     let none = InventoryFigures::of(None, &moved, WINDOW);
     assert_eq!((none.products, none.units_sold), (0, 100));
+    // What is low is for the sweep's settings to say.
+    let low_from_the_start = Settings {
+        low_stock_fraction: 1.0,
+        ..Settings::default()
+    };
+    stock.advance(&[], minute(0).start().unwrap(), &low_from_the_start);
+    let figures = InventoryFigures::of(Some(&stock), &moved, WINDOW);
+    assert_eq!((figures.out_of_stock, figures.low_stock), (1, 2));
 }
 
 #[test]
