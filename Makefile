@@ -17,7 +17,8 @@ TO ?=
 RATE ?= 500
 DURATION ?= 60s
 
-# Only what is set reaches the stack's commands: what is empty keeps its default there.
+# Only what is set reaches the stack's commands: what is empty keeps its default there. What is set here is meant, even if the
+# shell has the same from .local/env.
 ifneq ($(PORT),)
 export GLOBALMART_PORT := $(PORT)
 endif
@@ -29,6 +30,10 @@ export EMULATOR
 endif
 ifneq ($(JOBS),)
 export GLOBALMART_JOBS := $(JOBS)
+unexport GLOBALMART_JOBS_SOURCED
+endif
+ifeq ($(origin GLOBALMART_CART_TIMEOUT),command line)
+unexport GLOBALMART_CART_TIMEOUT_SOURCED
 endif
 export SQL FILE
 

@@ -55,9 +55,9 @@ impl std::fmt::Debug for Host {
 /// Shows the panels once, or, on a terminal, again and again until it is dropped, which restores the terminal.
 pub async fn watch(args: &WatchArgs, aws: &Aws, host: Host) -> Result<(), Failure> {
     let jobs = &args.running.jobs;
-    if jobs.iter().all(|job| matches!(job, Job::Archive | Job::Batch)) {
+    if jobs.iter().all(|job| job == Job::Archive) {
         return Err(Failure::usage(
-            "--jobs names no job that has a panel: archive and batch have none",
+            "--jobs names no job that has a panel: archive has none",
         ));
     }
     let minutes = i64::try_from(args.last.as_secs().div_ceil(60)).unwrap_or(1);
@@ -104,4 +104,36 @@ fn to_json(snapshot: &Snapshot) -> String {
 fn to_lines(snapshot: &Snapshot, every: Option<Duration>, colours: bool) -> Vec<String> {
     let lines = panels::render(snapshot, every);
     lines.iter().map(|line| line.to_text(WIDTH, colours)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::{BehaviorVersion, SdkConfig};
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    #[tokio::test]
+    async fn only_a_job_without_a_panel_is_refused() {
+        let aws = Aws {
+            config: SdkConfig::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .build(),
+            endpoint: "nowhere".to_owned(),
+        };
+        for (jobs, exit_code) in [("archive", 2), ("batch", 1), ("archive,sales", 1)] {
+            let Command::Watch(args) = Cli::read(["loadgen", "watch", "--jobs", jobs]).unwrap().command
+            else {
+                panic!("{jobs}")
+            };
+            let host = Host {
+                stdout: Box::new(std::io::sink()),
+                on_terminal: false,
+                colours: false,
+                now: || Timestamp::from_ms(0).unwrap(),
+            };
+            let failure = watch(&args, &aws, host).await.unwrap_err();
+            assert_eq!(failure.exit_code(), exit_code, "{jobs}: {failure}");
+        }
+    }
 }

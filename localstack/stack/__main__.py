@@ -108,6 +108,8 @@ def up(settings: Settings, wanted: Settings, with_build: bool) -> Settings:
         emulator.note_deployed(settings)
         aws.write_environment(settings)
     say(f"Up: {settings.endpoint}, stage {settings.stage}. 'make status' shows it, 'make down' removes it.")
+    if names := aws.outdated(settings):
+        say(f"This shell has {' and '.join(names)} from an earlier 'make up': source {settings.env_file} again.")
     return settings
 
 

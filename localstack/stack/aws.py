@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
-from .settings import REGION, Settings
+from .settings import REGION, Settings, mark, wish
 
 # No proxy stands between this machine and itself.
 CONFIG = Config(proxies={}, retries={"mode": "standard", "max_attempts": 3}, s3={"addressing_style": "path"})
 # No function runs for longer.
 FUNCTION_LIMIT_S = 900
+# What loadgen has to know of a deployment. The stack's own commands take these, too, where they are given anew.
+OF_DEPLOYMENT = ("GLOBALMART_JOBS", "GLOBALMART_CART_TIMEOUT")
 
 
 # A person's own profiles and endpoints must not reach in here; AWS_LC_ is about building a crate.
@@ -49,9 +52,18 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def write_environment(settings: Settings) -> None:
+    variables = environment(settings)
+    marks = dict(mark(settings.home, name, variables[name]) for name in OF_DEPLOYMENT)
     lines = [
         "# Points the AWS SDKs and CLI of this shell to the local stack: source this file.",
         "unset AWS_PROFILE AWS_SESSION_TOKEN",
-        *(f"export {name}={value}" for name, value in environment(settings).items()),
+        *(f"export {name}={shlex.quote(value)}" for name, value in {**variables, **marks}.items()),
     ]
     settings.env_file.write_text("\n".join(lines) + "\n")
+
+
+def outdated(settings: Settings) -> list[str]:
+    """Variables that this shell has from the env file, and that the env file says otherwise by now."""
+    variables = environment(settings)
+    sourced = [name for name in OF_DEPLOYMENT if os.environ.get(name) and not wish(settings.home, name)]
+    return [name for name in sourced if os.environ[name] != variables[name]]

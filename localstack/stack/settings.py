@@ -84,8 +84,20 @@ class Settings:
         return f"globalmart-{self.stage}-{name}"
 
 
+def mark(home: Path, name: str, value: str) -> tuple[str, str]:
+    """A variable beside another one that says that a shell has that one's value from the home's env file."""
+    return f"{name}_SOURCED", f"{home}:{value}"
+
+
+def wish(home: Path, name: str) -> str:
+    """A variable's value, unless the shell has it from the home's env file: that is told to loadgen, and asks for nothing."""
+    value = os.environ.get(name, "")
+    marked, by = mark(home, name, value)
+    return "" if os.environ.get(marked) == by else value
+
+
 def read_settings() -> Settings:
-    home = Path(os.environ.get("GLOBALMART_HOME") or REPOSITORY / ".local")
+    home = (REPOSITORY / (os.environ.get("GLOBALMART_HOME") or ".local")).resolve()
     port = os.environ.get("GLOBALMART_PORT", "")
     stage = os.environ.get("GLOBALMART_STAGE", "")
     emulator = os.environ.get("EMULATOR") or "ministack"
@@ -93,18 +105,18 @@ def read_settings() -> Settings:
         raise Failure(f"GLOBALMART_PORT is {port!r}, not a port number")
     if stage and not re.fullmatch(r"[a-z][a-z0-9]{0,15}", stage):
         raise Failure(f"GLOBALMART_STAGE is {stage!r}; a stage has 1 to 16 lower-case letters and digits")
-    wanted = os.environ.get("GLOBALMART_JOBS", "")
+    wanted = wish(home, "GLOBALMART_JOBS")
     jobs = tuple(name.strip() for name in (wanted or ",".join(JOBS)).split(","))
     if unknown := [name for name in jobs if name not in JOBS]:
         raise Failure(f"JOBS names {unknown[0]!r}; jobs are {', '.join(JOBS)}, with commas between them")
-    wanted_timeout = os.environ.get("GLOBALMART_CART_TIMEOUT", "")
+    wanted_timeout = wish(home, "GLOBALMART_CART_TIMEOUT")
     timeout = wanted_timeout or f"{CART_TIMEOUT_S}s"
     if not re.fullmatch(r"[1-9][0-9]{0,4}s", timeout):
         raise Failure(f"GLOBALMART_CART_TIMEOUT is {timeout!r}; it is a number of seconds such as 30s")
     if emulator not in ("ministack", "localstack"):
         raise Failure(f"EMULATOR is {emulator!r}; it is ministack (the default) or localstack")
     return Settings(
-        home=(REPOSITORY / home).resolve(),
+        home=home,
         port=int(port or DEFAULT_PORT),
         port_is_explicit=bool(port),
         stage=stage or "local",

@@ -9,7 +9,7 @@
 with sold as (
     select product_id,
            substr(max(concat(cast(dt as varchar), category)), 11) as latest_category,
-           count(distinct case when not is_refund then transaction_id end) as orders,
+           count(distinct case when not is_refund then event_id end) as orders,
            sum(case when not is_refund then quantity else 0 end) as units,
            sum(quantity) as net_units,
            sum(case when not is_refund then gross_minor else 0 end) as gross_minor,

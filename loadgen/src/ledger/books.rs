@@ -1,10 +1,13 @@
 //! The running sums that a ledger is made of.
 
+mod settled;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use events::{Body, Country, EventType, Line, Minute, Sale, Stream, Uuid};
 
+use self::settled::SettledEvents;
 use super::cart::{OpenCart, cart_of};
 use super::{
     AnomalyFact, CartFacts, Carts, Count, FaultFacts, Ledger, MinuteFacts, RunFacts, SCHEMA_VERSION,
@@ -16,7 +19,7 @@ use crate::source::Content;
 /// A category's name is counted whole up to here, in bytes.
 const MAX_CATEGORY_BYTES: usize = 64;
 
-/// The running sums. Its size depends on the minutes, products, anomalies and carts in flight, not on the events.
+/// The running sums. Its size depends on the minutes, products, anomalies, and on carts and events in flight, not on all events.
 #[derive(Clone, Debug)]
 pub struct Books {
     cart_timeout_ms: i64,
@@ -31,6 +34,10 @@ pub struct Books {
     faults: FaultFacts,
     /// Events that were given up; a second copy may make up for one.
     given_up: HashSet<Uuid>,
+    /// Events in flight of which the second copy was acknowledged before the first.
+    overtaken: HashSet<Uuid>,
+    /// The generator's events that are acknowledged or given up.
+    settled: SettledEvents,
     /// Events of a recording.
     recorded: HashSet<Uuid>,
 }
@@ -180,6 +187,8 @@ impl Books {
             anomalies: Vec::new(),
             faults: FaultFacts::default(),
             given_up: HashSet::new(),
+            overtaken: HashSet::new(),
+            settled: SettledEvents::default(),
             recorded: HashSet::new(),
         }
     }
@@ -188,25 +197,45 @@ impl Books {
     pub fn acknowledge(&mut self, content: &Content) {
         match content {
             // A recording may hold an event twice.
-            Content::Event(planned)
-                if planned.cart_steps.is_none() && !self.recorded.insert(id_of(planned)) =>
-            {
-                self.faults.duplicates += 1;
+            Content::Event(planned) if planned.cart_steps.is_none() => {
+                if self.recorded.insert(id_of(planned)) {
+                    self.enter(planned);
+                } else {
+                    self.faults.duplicates += 1;
+                }
             }
-            Content::Event(planned) => self.enter(planned),
+            Content::Event(planned) => {
+                self.settled.insert(planned.index);
+                if self.overtaken.remove(&id_of(planned)) {
+                    self.faults.duplicates += 1;
+                } else {
+                    self.enter(planned);
+                }
+            }
             // Its first copy was given up, so it is the second one that counts.
             Content::Again(planned) if self.given_up.remove(&id_of(planned)) => {
                 self.enter(planned);
             }
-            Content::Again(_) => self.faults.duplicates += 1,
+            Content::Again(planned) if self.settled.has(planned.index) => self.faults.duplicates += 1,
+            // What becomes of its first copy is not known yet, so it is this one that counts.
+            Content::Again(planned) => {
+                self.overtaken.insert(id_of(planned));
+                self.enter(planned);
+            }
             Content::Bad(rule) => *self.faults.bad.entry(rule.to_string()).or_default() += 1,
         }
     }
 
     /// Takes note that a record was given up. Its cart stays open: a second copy may make up for it.
     pub fn fail(&mut self, content: &Content) {
-        if let Content::Event(planned) = content {
-            self.given_up.insert(id_of(planned));
+        // Of a recording, no second copies are made.
+        if let Content::Event(planned) = content
+            && planned.cart_steps.is_some()
+        {
+            self.settled.insert(planned.index);
+            if !self.overtaken.remove(&id_of(planned)) {
+                self.given_up.insert(id_of(planned));
+            }
         }
     }
 
@@ -292,6 +321,8 @@ impl Books {
         self.anomalies.extend(other.anomalies);
         self.faults.merge(&other.faults);
         self.given_up.extend(other.given_up);
+        self.overtaken.extend(other.overtaken);
+        self.settled.merge(&other.settled);
         self.recorded.extend(other.recorded);
     }
 

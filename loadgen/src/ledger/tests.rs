@@ -325,6 +325,60 @@ fn a_second_copy_makes_up_for_a_first_one_that_was_given_up() {
 }
 
 #[test]
+fn an_event_counts_once_whichever_copy_is_settled_first() {
+    let records = records(FaultRates {
+        duplicate: 0.2,
+        ..FaultRates::default()
+    });
+    let copies: HashMap<u64, &Content> = records
+        .iter()
+        .filter_map(|content| match content {
+            Content::Again(planned) => Some((planned.index, content)),
+            _ => None,
+        })
+        .collect();
+    let count = |is_given_up: bool, copy_is_first: bool| {
+        let mut books = Books::new(CART_TIMEOUT_MS);
+        for content in &records {
+            let Content::Event(planned) = content else {
+                continue;
+            };
+            let copy = copies.get(&planned.index);
+            if let Some(copy) = copy.filter(|_| copy_is_first) {
+                books.acknowledge(copy);
+            }
+            if is_given_up && copy.is_some() {
+                books.fail(content);
+            } else {
+                books.acknowledge(content);
+            }
+            if let Some(copy) = copy.filter(|_| !copy_is_first) {
+                books.acknowledge(copy);
+            }
+        }
+        books.close(facts(), TOTALS)
+    };
+    let whole = count(false, false);
+    let second = copies.len() as u64;
+    assert_eq!(
+        (whole.acknowledged, whole.faults.duplicates),
+        (COUNT - second, second)
+    );
+    assert_eq!(count(false, true), whole);
+    let made_up_for = count(true, false);
+    assert_eq!(made_up_for.faults.duplicates, 0);
+    assert_eq!(count(true, true), made_up_for);
+    let faults = whole.faults.clone();
+    assert_eq!(
+        Ledger {
+            faults,
+            ..made_up_for
+        },
+        whole
+    );
+}
+
+#[test]
 fn a_cart_whose_step_was_given_up_and_made_up_for_is_whole() {
     let rates = FaultRates {
         duplicate: 0.2,

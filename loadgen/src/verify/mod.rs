@@ -56,6 +56,7 @@ pub async fn verify(
     args: &VerifyArgs,
     now: fn() -> Timestamp,
 ) -> Result<Verdict, Failure> {
+    refuse_nothing(args)?;
     let sent = Sent::of(ledgers)?;
     let started = Instant::now();
     loop {
@@ -67,6 +68,16 @@ pub async fn verify(
         let pause = (waited / PAUSES).clamp(MIN_PAUSE, MAX_PAUSE);
         sleep(pause.min(args.wait.saturating_sub(waited))).await;
     }
+}
+
+/// Whoever compares nothing must not read that nothing differs.
+fn refuse_nothing(args: &VerifyArgs) -> Result<(), Failure> {
+    if args.warehouse || args.running.jobs.iter().any(|job| job != Job::Batch) {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "the job batch alone leaves nothing to compare: add --warehouse, or name another job with --jobs",
+    ))
 }
 
 async fn compare(
@@ -159,6 +170,7 @@ mod tests {
     use events::{Device, Envelope, Uuid};
 
     use super::*;
+    use crate::args::{Cli, Command};
 
     pub(super) fn at(ms: i64) -> Timestamp {
         Timestamp::from_ms(ms).unwrap()
@@ -179,6 +191,27 @@ mod tests {
     pub(super) fn differing(checks: Vec<Check>) -> Vec<(String, i64)> {
         let differing = checks.into_iter().filter(|check| check.difference != 0);
         differing.map(|check| (check.name, check.difference)).collect()
+    }
+
+    #[test]
+    fn comparing_nothing_is_wrong_usage() {
+        let refusal = |flags: &str| {
+            let words = ["loadgen", "verify", "--ledger", "ledger.json", "--jobs"];
+            match Cli::read(words.into_iter().chain(flags.split(' ')))
+                .unwrap()
+                .command
+            {
+                Command::Verify(args) => refuse_nothing(&args).err(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let refused = refusal("batch").unwrap();
+        assert_eq!(refused.exit_code(), 2);
+        let says = refused.to_string();
+        assert!(says.contains("add --warehouse"), "{says}");
+        for flags in ["batch --warehouse", "archive,batch", "sales"] {
+            assert_eq!(refusal(flags), None, "{flags}");
+        }
     }
 
     #[test]

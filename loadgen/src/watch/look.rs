@@ -138,8 +138,6 @@ impl Watcher {
         let (places, jobs) = (&self.places, &self.jobs);
         let (from, to) = (window.read_from(), window.now);
         let views_from = to.plus(-2 * self.minutes);
-        let tells_alerts = [Job::Carts, Job::Anomalies, Job::Inventory];
-        let tells_alerts = tells_alerts.into_iter().any(|job| jobs.has(job));
         let (sales, views, carts, findings, moved) = (
             self.sales.refresh(from, to, async |minute| {
                 let sales: SalesPartial = places.merged(minute).await?;
@@ -166,7 +164,7 @@ impl Watcher {
             outcome(jobs.has(Job::Carts), carts),
             outcome(jobs.has(Job::Anomalies), findings),
             outcome(jobs.has(Job::Inventory), inventory),
-            outcome(tells_alerts, places.open_alerts(now)),
+            outcome(jobs.iter().any(tells_alerts), places.open_alerts(now)),
         );
         let carts =
             carts.map(|done| done.map(|((), swept, top)| CartsFigures::of(&self.carts, &swept, top, window)));
@@ -201,6 +199,11 @@ impl Watcher {
     }
 }
 
+/// Whether a job tells of conditions that become alerts.
+const fn tells_alerts(job: Job) -> bool {
+    matches!(job, Job::Carts | Job::Anomalies | Job::Inventory | Job::Batch)
+}
+
 /// What a panel's reading comes to: a reason instead of an error, so that the others go on.
 async fn outcome<T>(is_wanted: bool, read: impl Future<Output = Result<T, StoreError>>) -> Outcome<T> {
     if !is_wanted {
@@ -223,6 +226,38 @@ fn panel<T>(outcome: Outcome<T>) -> Option<Panel<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Where nothing can be read.
+    fn nowhere() -> Places {
+        let dynamo = aws_sdk_dynamodb::Config::builder()
+            .behavior_version_latest()
+            .build();
+        let dynamo = aws_sdk_dynamodb::Client::from_conf(dynamo);
+        let s3 = aws_sdk_s3::Config::builder().behavior_version_latest().build();
+        let s3 = aws_sdk_s3::Client::from_conf(s3);
+        Places {
+            metrics: MetricsTable::new(dynamo.clone(), "metrics".to_owned(), NO_WRITES_DAYS),
+            alerts: AlertsTable::new(dynamo, "alerts".to_owned(), NO_WRITES_DAYS),
+            inventory: CheckpointObject::new(s3, "warehouse".to_owned(), "inventory"),
+        }
+    }
+
+    #[tokio::test]
+    async fn alerts_are_looked_at_for_each_job_that_tells_any() {
+        for (job, is_wanted) in [
+            ("sales", false),
+            ("views", false),
+            ("carts", true),
+            ("anomalies", true),
+            ("inventory", true),
+            ("archive", false),
+            ("batch", true),
+        ] {
+            let mut watcher = Watcher::new(nowhere(), "dev", job.parse().unwrap(), 5);
+            let snapshot = Box::pin(watcher.look(Timestamp::from_ms(0).unwrap())).await;
+            assert_eq!(snapshot.alerts.is_some(), is_wanted, "{job}");
+        }
+    }
 
     #[tokio::test]
     async fn a_panel_that_cannot_be_read_has_a_reason() {

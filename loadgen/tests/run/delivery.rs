@@ -11,19 +11,18 @@ use loadgen::plan::Plan;
 use loadgen::report::{Measured, Report};
 use loadgen::run::{Freshness, run};
 use loadgen::source::{Keep, Kind, Record, Source};
-use sha2::{Digest, Sha256};
 
 const FAST: &str = "--rate 100000 --events 3000 --workers 2 --output json";
 
 /// The ids of all events of a plan.
-fn planned(plan: &Plan) -> Vec<Uuid> {
+pub(crate) fn planned(plan: &Plan) -> Vec<Uuid> {
     let mut source = shop(plan);
     std::iter::from_fn(|| source.next_record(Keep::ALL))
         .map(|record| record.into_event().unwrap().event.envelope.event_id)
         .collect()
 }
 
-async fn send(plan: &Plan, kinesis: &FakeKinesis) -> (Result<Report, Failure>, Report) {
+pub(crate) async fn send(plan: &Plan, kinesis: &FakeKinesis) -> (Result<Report, Failure>, Report) {
     let (host, stdout, _interrupt) = host(Some(kinesis.aws()));
     let result = run(plan, shop(plan), host).await;
     let printed: Report = serde_json::from_str(&stdout.text()).unwrap();
@@ -56,7 +55,7 @@ async fn without_faults_each_event_is_stored_once_and_a_shoppers_events_stay_in_
 }
 
 /// A shopper's events of a stream are stored in their order.
-fn assert_in_order(seen: &Seen) {
+pub(crate) fn assert_in_order(seen: &Seen) {
     let mut last = HashMap::new();
     for (name, events) in &seen.stored {
         for stored in events {
@@ -397,281 +396,6 @@ async fn what_is_wrong_is_told_before_anything_is_sent() {
         "{message}"
     );
     assert!(message.contains("refused"), "{message}");
-}
-
-const SHARDED: &str = "--rate 100000 --events 3000 --output json";
-
-/// A plan of other flags, with as many entries in a call.
-fn sharded(flags: &str, call_records: usize) -> Plan {
-    let mut plan = plan(&format!("{SHARDED} {flags}"));
-    plan.delivery.limits.call_records = call_records;
-    plan.delivery.aggregate_bytes = plan.delivery.aggregate_bytes.map(|_| 4_000);
-    plan
-}
-
-#[tokio::test]
-async fn the_same_events_arrive_for_any_workers_batches_and_aggregation() {
-    for (flags, call_records) in [
-        ("--workers 1", 500),
-        ("--workers 2", 7),
-        ("--workers 4", 100),
-        ("--workers 1 --aggregate", 500),
-        ("--workers 2 --aggregate", 500),
-        ("--workers 4 --aggregate", 2),
-    ] {
-        let kinesis = FakeKinesis::start(Faults {
-            shards: 3,
-            ..Faults::default()
-        })
-        .await;
-        let plan = sharded(flags, call_records);
-        let report = send(&plan, &kinesis).await.0.unwrap();
-        let seen = kinesis.seen();
-        assert_in_order(&seen);
-        assert!(seen.largest_call <= call_records, "{flags}");
-        assert_eq!(report.attempts, seen.records, "{flags}");
-        assert_eq!(seen.records < 1_500, flags.contains("aggregate"), "{flags}");
-        let sets = seen.stored_sets();
-        assert_eq!(
-            sets.values().map(std::collections::BTreeSet::len).sum::<usize>(),
-            3_000
-        );
-        // One stream of events, pinned, however it was cut up.
-        let mut digest = Sha256::new();
-        sets.values().flatten().for_each(|json| digest.update(json));
-        let hex = digest
-            .finalize()
-            .iter()
-            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-        assert_eq!(
-            hex, "ab9d2999fa68b21d876e8e4750222039e8584dead26d4bdb069c966fdad9c6a0",
-            "{flags}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn aggregates_are_sent_again_whole_and_lose_nothing() {
-    for (lost_answers, flags) in [(0, "--aggregate"), (10, "--aggregate"), (10, "")] {
-        let kinesis = FakeKinesis::start(Faults {
-            shards: 3,
-            failed_entries: 30,
-            lost_answers,
-            ..Faults::default()
-        })
-        .await;
-        let plan = sharded(flags, 5);
-        let report = send(&plan, &kinesis).await.0.unwrap();
-        assert_eq!((report.acknowledged, report.failed), (3_000, 0));
-        let seen = kinesis.seen();
-        let stored = seen.stored_ids();
-        assert!(planned(&plan).iter().all(|id| stored[id] >= 1));
-        assert_eq!(seen.sent_after_acknowledged, 0);
-        let doubled = stored.values().filter(|times| **times > 1).count() as u64;
-        assert!(report.retried > 0 && report.possible_duplicates >= doubled);
-        assert_eq!(doubled > 0, lost_answers > 0);
-        let sent: u64 = seen.sent.values().map(|times| u64::from(*times)).sum();
-        assert_eq!(report.retried, sent - 3_000);
-    }
-}
-
-#[tokio::test]
-async fn a_throttled_shard_holds_up_no_other_and_is_named() {
-    let kinesis = FakeKinesis::start(Faults {
-        shards: 4,
-        throttled_shard: Some((2, 30)),
-        ..Faults::default()
-    })
-    .await;
-    let plan = sharded("--workers 1", 20);
-    let report = send(&plan, &kinesis).await.0.unwrap();
-    let seen = kinesis.seen();
-    assert!(planned(&plan).iter().all(|id| seen.stored_ids()[id] == 1));
-    // One lane a stream: what the other shards stored meanwhile came past the waiting one.
-    assert!(seen.stored_beside_throttled > 0);
-    let throttled: u64 = report.shards.iter().map(|shard| shard.throttled).sum();
-    assert_eq!((throttled, report.retried), (3 * 30, 3 * 30));
-    for shard in &report.shards {
-        assert_eq!(shard.throttled > 0, shard.shard_id.ends_with('2'), "{shard:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_shoppers_events_of_other_shards_stay_in_order_around_failed_entries() {
-    let kinesis = FakeKinesis::start(Faults {
-        shards: 4,
-        failed_entries: 20,
-        ..Faults::default()
-    })
-    .await;
-    // One entry a call: nothing can overtake within it.
-    let plan = sharded("--workers 2 --aggregate", 1);
-    send(&plan, &kinesis).await.0.unwrap();
-    assert_in_order(&kinesis.seen());
-}
-
-#[tokio::test]
-async fn the_report_has_the_figures_of_each_shard() {
-    let kinesis = FakeKinesis::start(Faults {
-        shards: 3,
-        ..Faults::default()
-    })
-    .await;
-    let plan = sharded("--aggregate", 500);
-    let report = send(&plan, &kinesis).await.0.unwrap();
-    let seen = kinesis.seen();
-    assert_eq!(report.shards.len(), 9);
-    for shard in &report.shards {
-        let name = plan.stream_name(shard.stream);
-        let stored = seen.stored[&name].iter().filter(|of| of.shard == shard.shard_id);
-        assert_eq!(shard.events, stored.count() as u64);
-        assert!((shard.share - shard.events as f64 / seen.stored[&name].len() as f64).abs() < 0.001);
-    }
-    assert_eq!(
-        report.shards.iter().map(|shard| shard.records).sum::<u64>(),
-        seen.records
-    );
-    assert_eq!(
-        report.shards.iter().map(|shard| shard.bytes).sum::<u64>(),
-        report.wire_bytes
-    );
-    assert_eq!(report.hottest_shards.len(), 3);
-    assert!(
-        report
-            .hottest_shards
-            .iter()
-            .all(|shard| !shard.hot && shard.share >= 0.333)
-    );
-}
-
-#[tokio::test]
-async fn after_a_split_records_are_packed_for_the_new_shards() {
-    for flags in ["--aggregate", ""] {
-        let kinesis = FakeKinesis::start(Faults {
-            shards: 2,
-            split_after: Some(10),
-            ..Faults::default()
-        })
-        .await;
-        let plan = sharded(&format!("{flags} --workers 2"), 3);
-        let report = send(&plan, &kinesis).await.0.unwrap();
-        assert_eq!(report.acknowledged, 3_000);
-        let seen = kinesis.seen();
-        assert_in_order(&seen);
-        assert_eq!(seen.stored_ids().len(), 3_000);
-        // Old shards and new ones.
-        assert_eq!(report.shards.len(), 3 * (2 + 4));
-        assert!(report.shards.iter().all(|shard| shard.throttled == 0));
-    }
-}
-
-#[tokio::test]
-async fn a_stall_shows_in_the_latency_and_never_in_the_schedule() {
-    let kinesis = FakeKinesis::start(Faults {
-        stalls: true,
-        ..Faults::default()
-    })
-    .await;
-    let mut plan = plan("--rate 20000 --events 2000 --output json");
-    // Full within the linger, that is before the first call.
-    plan.delivery.budget_bytes = 20_000;
-    let (host, stdout, _interrupt) = host(Some(kinesis.aws()));
-    let stalling = async {
-        while kinesis.seen().calls == 0 {
-            tokio::task::yield_now().await;
-        }
-        let stalled = std::time::Instant::now();
-        while kinesis.seen().calls < 3 {
-            tokio::task::yield_now().await;
-        }
-        let stalled = stalled.elapsed();
-        kinesis.stall(false);
-        stalled
-    };
-    let (result, stalled) = tokio::join!(run(&plan, shop(&plan), host), stalling);
-    let report: Report = serde_json::from_str(&stdout.text()).unwrap();
-    assert_eq!((result.unwrap().acknowledged, report.dropped), (2_000, 0));
-    // What was under way when the stall began was due before it.
-    assert!(report.latency_ms.max >= stalled.as_secs_f64() * 1_000.0);
-    assert!(report.start_lateness_ms.max > 0.0 && report.blocked_s > 0.0);
-    assert!(report.largest_backlog_bytes <= 20_000);
-}
-
-#[tokio::test]
-async fn what_a_full_sink_never_took_is_dropped_when_the_run_is_interrupted() {
-    let kinesis = FakeKinesis::start(Faults {
-        stalls: true,
-        ..Faults::default()
-    })
-    .await;
-    let mut plan = plan("--rate 100000 --workers 1 --output json");
-    plan.delivery.budget_bytes = 50_000;
-    plan.delivery.drain = Duration::from_millis(20);
-    let (host, stdout, interrupt) = host(Some(kinesis.aws()));
-    let interrupting = async {
-        // The first call has lingered longer than it takes to fill the budget.
-        while kinesis.seen().calls == 0 {
-            tokio::task::yield_now().await;
-        }
-        interrupt.send(()).unwrap();
-    };
-    let (result, ()) = tokio::join!(run(&plan, shop(&plan), host), interrupting);
-    assert_eq!(result, Err(Failure::Interrupted));
-    let report: Report = serde_json::from_str(&stdout.text()).unwrap();
-    assert!(report.dropped > 0 && report.failed > 0, "{report:?}");
-    assert_eq!(report.offered, report.failed + report.dropped);
-    assert!(report.largest_backlog_bytes <= 50_000);
-}
-
-#[tokio::test]
-async fn what_is_not_taken_well_after_the_schedule_is_dropped_and_the_run_has_failed() {
-    let kinesis = FakeKinesis::start(Faults {
-        stalls: true,
-        ..Faults::default()
-    })
-    .await;
-    let mut plan = plan("--rate 100000 --events 2000 --output json");
-    plan.delivery.budget_bytes = 50_000;
-    plan.delivery.drain = Duration::from_millis(1);
-    let (host, stdout, _interrupt) = host(Some(kinesis.aws()));
-    let (over, is_over) = tokio::sync::oneshot::channel();
-    let source = Told {
-        source: shop(&plan),
-        over: Some(over),
-    };
-    let unstalling = async {
-        is_over.await.unwrap();
-        kinesis.stall(false);
-    };
-    let (result, ()) = tokio::join!(run(&plan, source, host), unstalling);
-    let failure = result.unwrap_err();
-    assert_eq!(failure.exit_code(), 1);
-    let report: Report = serde_json::from_str(&stdout.text()).unwrap();
-    let message = format!("{} of 2000 events were never sent", report.dropped);
-    assert!(failure.to_string().contains(&message), "{failure}");
-    assert!(report.dropped > 0 && report.acknowledged > 0);
-    assert_eq!(
-        (report.offered, report.failed),
-        (report.acknowledged + report.dropped, 0)
-    );
-}
-
-/// Tells when it has no more. With no room at the sink, that is when the rest is dropped.
-struct Told<S> {
-    source: S,
-    over: Option<tokio::sync::oneshot::Sender<()>>,
-}
-
-impl<S: Source> Source for Told<S> {
-    fn next_record(&mut self, keep: Keep) -> Option<Record> {
-        let record = self.source.next_record(keep);
-        if record.is_none()
-            && let Some(over) = self.over.take()
-        {
-            over.send(()).unwrap();
-        }
-        record
-    }
 }
 
 /// An event, the same once more, and a record that is none.

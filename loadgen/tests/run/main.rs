@@ -6,5 +6,7 @@ mod bucket;
 mod cli;
 mod delivery;
 mod history;
+mod packing;
 mod replay;
+mod schedule;
 mod support;
