@@ -104,7 +104,11 @@ impl<T: Topic, M: Marks, A: AlertStore + OpenAlerts> AlertMessages<T, M, A> {
             let is_resolved = change(&self.alerts, &alert.fingerprint, resolved).await?;
             Ok::<_, StoreError>((alert.alert_type, is_resolved))
         };
-        let mut looked_at = pin!(stream::iter(quiet).map(resolve).buffer_unordered(CONCURRENT_ALERTS));
+        let mut looked_at = pin!(
+            stream::iter(quiet)
+                .map(resolve)
+                .buffer_unordered(CONCURRENT_ALERTS)
+        );
         while let Some((alert_type, is_resolved)) = looked_at.try_next().await? {
             counts.add("AlertType", &alert_type, "Resolved", usize::from(is_resolved));
         }

@@ -16,7 +16,11 @@
 //!
 //! Objects that come to an hour when it has been compacted are of its next generation, together with the parts of the one
 //! before, and not seen until that counts. Objects that come before the first generation counts are seen, so they put off
-//! the switch, and the hour is written anew.
+//! the switch: what is written is given up, and the hour is written anew. A put that names what is given up may be under way,
+//! so its parts stay for a step, and before they are removed the table is made another than that put builds on.
+//!
+//! If the table and the progress differ, as a run died between the two or such a put landed, the next run begins by settling
+//! that: a generation that is written and named counts from then on, in all else the table follows the progress.
 
 mod hour;
 mod progress;
@@ -82,7 +86,7 @@ pub struct Compacted {
     pub hours_written: usize,
     /// Hours of which another generation counts.
     pub hours_switched: usize,
-    /// Hours of which an earlier generation was removed.
+    /// Hours of which another generation than the one that counts was removed.
     pub hours_cleaned: usize,
     /// Objects that the written generations were made of: archive objects, and parts of earlier generations.
     pub objects_in: usize,

@@ -21,12 +21,13 @@ use std::ops::RangeInclusive;
 use aws::StoreError;
 use aws::bucket::{Objects, Versions, gone};
 use bytes::Bytes;
-use events::Timestamp;
+use events::{Stream, Timestamp};
 use futures::{StreamExt as _, TryStream, TryStreamExt as _, stream};
 use warehouse::compacted::{CompactedHours, readable};
 use warehouse::star::{Dimensions, StarError, StarTable, catalog_reader};
 use warehouse::{
-    CatalogTable, archive_prefix, catalog_prefix, compacted_hours_key, compacted_prefix, star_key,
+    CatalogTable, archive_prefix, archived_hour, catalog_prefix, compacted_hour, compacted_hours_key,
+    compacted_prefix, star_key,
 };
 
 use self::day::Facts;
@@ -55,19 +56,33 @@ pub enum EtlError {
         object: String,
         /// Why not.
         #[source]
-        problem: FileProblem,
+        problem: ObjectProblem,
+    },
+}
+
+/// Why no facts can be made of an object.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectProblem {
+    /// Its content is not what it should be.
+    #[error(transparent)]
+    File(#[from] FileProblem),
+    /// It says what counts of the archive.
+    #[error("it is lost: there is {part}, and no archive object of that hour")]
+    Lost {
+        /// The key of what would not count without it.
+        part: String,
     },
 }
 
 impl EtlError {
     fn star(object: impl Into<String>, error: StarError) -> Self {
-        Self::object(object, error.into())
+        Self::object(object, FileProblem::from(error))
     }
 
-    fn object(object: impl Into<String>, problem: FileProblem) -> Self {
+    fn object(object: impl Into<String>, problem: impl Into<ObjectProblem>) -> Self {
         Self::Object {
             object: object.into(),
-            problem,
+            problem: problem.into(),
         }
     }
 }
@@ -127,6 +142,8 @@ impl<B: Objects> Etl<B> {
         is_time_up: impl Fn() -> bool,
     ) -> Result<Ended, EtlError> {
         let bucket = &self.bucket;
+        // Before the progress: what a run that builds on this one's progress publishes, this one doesn't replace.
+        let published = self.published().await?;
         let (mut progress, mut version) = state::load::<Progress>(bucket).await?;
         let before = progress.clone();
         let mut dimensions = StoredDimensions::load(bucket).await?;
@@ -135,7 +152,7 @@ impl<B: Objects> Etl<B> {
         // Before the listings: so they have what counts of each hour.
         let hours = self.compacted_hours().await?;
         for facts in Facts::ALL {
-            let archived = self.archived(facts, &hours).await?;
+            let archived = self.archived(facts, hours.as_ref()).await?;
             let (looked_at, unseen) = self
                 .index((facts, archived), &mut progress, &mut dimensions, &is_time_up)
                 .await?;
@@ -167,8 +184,6 @@ impl<B: Objects> Etl<B> {
         }
         let mut unsaved = 0;
         for facts in Facts::ALL {
-            let prefix = format!("warehouse/{}/", facts.table().as_str());
-            let published = self.bucket.list(&prefix).await?;
             for day in progress.of(facts).pending.clone() {
                 if is_time_up() {
                     break;
@@ -237,21 +252,42 @@ impl<B: Objects> Etl<B> {
         Ok(true)
     }
 
-    async fn compacted_hours(&self) -> Result<CompactedHours, EtlError> {
+    /// The files of the published days.
+    async fn published(&self) -> Result<Versions, StoreError> {
+        let mut published = Versions::new();
+        for facts in Facts::ALL {
+            let prefix = format!("warehouse/{}/", facts.table().as_str());
+            published.extend(self.bucket.list(&prefix).await?);
+        }
+        Ok(published)
+    }
+
+    /// Which generation of an hour counts; `None` before the first one is compacted.
+    async fn compacted_hours(&self) -> Result<Option<CompactedHours>, EtlError> {
         let key = compacted_hours_key();
         let file = self.bucket.get(&key).await?;
         let hours = file.map(|(file, _)| CompactedHours::read(file)).transpose();
-        let hours = hours.map_err(|problem| EtlError::object(key, problem.into()))?;
-        Ok(hours.unwrap_or_default())
+        hours.map_err(|problem| EtlError::object(key, FileProblem::from(problem)))
     }
 
     /// The objects of a stream's archive that count.
-    async fn archived(&self, facts: Facts, hours: &CompactedHours) -> Result<Versions, StoreError> {
+    async fn archived(&self, facts: Facts, hours: Option<&CompactedHours>) -> Result<Versions, EtlError> {
         let stream = facts.stream();
-        let archived = self.bucket.list(&archive_prefix(stream)).await?;
+        let archived = archive_objects(&self.bucket, &archive_prefix(stream)).await?;
         let compacted = self.bucket.list(&compacted_prefix(stream)).await?;
+        if hours.is_none()
+            && let Some(part) = first_without_archive(stream, &archived, &compacted)
+        {
+            let part = part.to_owned();
+            return Err(EtlError::object(
+                compacted_hours_key(),
+                ObjectProblem::Lost { part },
+            ));
+        }
+        let none = CompactedHours::default();
         let [small, large] = [&archived, &compacted].map(|listed| listed.keys().map(String::as_str));
-        let counting: BTreeSet<&str> = readable(stream, small, large, hours).into_iter().collect();
+        let counting = readable(stream, small, large, hours.unwrap_or(&none));
+        let counting: BTreeSet<&str> = counting.into_iter().collect();
         let all = archived.iter().chain(&compacted);
         let all = all.filter(|(key, _)| counting.contains(key.as_str()));
         Ok(all.map(|(key, version)| (key.clone(), version.clone())).collect())
@@ -367,6 +403,25 @@ fn days_of_facts(progress: &Progress) -> Option<(i32, i32)> {
         Facts::ALL.into_iter().flat_map(of)
     };
     days().min().zip(days().max())
+}
+
+/// The archive objects under a prefix. What others leave there, as a console does for a folder and Spark as `_SUCCESS`, is none.
+pub(crate) async fn archive_objects(bucket: &impl Objects, prefix: &str) -> Result<Versions, StoreError> {
+    let mut listed = bucket.list(prefix).await?;
+    listed.retain(|key, _| key.ends_with(".parquet"));
+    Ok(listed)
+}
+
+/// A part of an hour that has no archive objects, as only hours have that were compacted.
+fn first_without_archive<'a>(
+    stream: Stream,
+    archived: &Versions,
+    compacted: &'a Versions,
+) -> Option<&'a str> {
+    let hours = archived.keys().filter_map(|key| archived_hour(stream, key));
+    let hours: BTreeSet<Timestamp> = hours.collect();
+    let mut parts = compacted.keys().map(String::as_str);
+    parts.find(|key| compacted_hour(stream, key).is_some_and(|(hour, _)| !hours.contains(&hour)))
 }
 
 /// A part of the catalog.

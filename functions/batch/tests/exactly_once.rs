@@ -6,17 +6,19 @@ mod archive;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use archive::{FIRST_DAY, archive, catalog, object};
+use archive::{DAYS, FIRST_DAY, archive, catalog, object};
 use arrow::array::{Array, Int64Array};
 use aws::StoreError;
 use aws::bucket::{Objects, Versions};
-use batch::etl::{Ended, Etl, Rebuilt};
+use batch::compaction::{self, Compaction, Settings};
+use batch::etl::{Ended, Etl, EtlError, Rebuilt};
 use bytes::Bytes;
-use events::MS_PER_DAY;
+use events::{MS_PER_DAY, MS_PER_HOUR, Timestamp};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use testkit::{Chaos, Guard, MemoryBucket, histories};
+use warehouse::compacted_hours_key;
 
 /// What readers see.
 fn published(bucket: &MemoryBucket<'_>) -> BTreeMap<String, Bytes> {
@@ -179,6 +181,71 @@ fn a_late_put_of_a_dead_run_changes_nothing() {
     }
 }
 
+/// A bucket on which other things happen once an object is put.
+struct Overtaken<'a, F> {
+    bucket: &'a MemoryBucket<'a>,
+    key: &'a str,
+    meanwhile: Mutex<Option<F>>,
+}
+
+impl<F: FnOnce() + Send> Objects for Overtaken<'_, F> {
+    async fn list(&self, prefix: &str) -> Result<Versions, StoreError> {
+        self.bucket.list(prefix).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<(Bytes, String)>, StoreError> {
+        self.bucket.get(key).await
+    }
+
+    async fn put(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        replaces: Option<&str>,
+    ) -> Result<Option<String>, StoreError> {
+        let stored = self.bucket.put(key, bytes, replaces).await;
+        if key == self.key
+            && let Some(meanwhile) = self.meanwhile.lock().unwrap().take()
+        {
+            meanwhile();
+        }
+        stored
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.bucket.delete(key).await
+    }
+}
+
+#[test]
+fn a_run_that_another_overtakes_between_its_save_and_its_first_day_does_not_replace_that_day() {
+    let chaos = Chaos::calm();
+    let bucket = MemoryBucket::new(&chaos, Guard::Whole);
+    let arrive = |number, user_id| {
+        let (key, bytes) = object(number, &[testkit::example(user_id, MS_PER_DAY)]);
+        bucket.insert(key, bytes);
+    };
+    arrive(0, 1);
+    run(&bucket, &chaos);
+    arrive(1, 2);
+    let meanwhile = || {
+        arrive(2, 3);
+        run(&bucket, &chaos);
+    };
+    let overtaken = Overtaken {
+        bucket: &bucket,
+        key: "state/batch",
+        meanwhile: Mutex::new(Some(meanwhile)),
+    };
+    let ended = chaos.invoke(Etl::new(&overtaken, FIRST_DAY).run(None, || false));
+    assert!(matches!(ended, Some(Ok(Ended::Forestalled))), "{ended:?}");
+    let rows: Vec<usize> = paid(&published(&bucket))
+        .into_values()
+        .map(|(rows, _)| rows)
+        .collect();
+    assert_eq!(rows, [3]);
+}
+
 /// Rows, and Σ net + shipping + tax, by key of the file.
 fn paid(objects: &BTreeMap<String, Bytes>) -> BTreeMap<String, (usize, i64)> {
     let facts = objects.iter().filter(|(key, _)| key.contains("fact_sales"));
@@ -303,4 +370,53 @@ fn an_object_that_is_no_parquet_is_named() {
         .unwrap()
         .unwrap_err();
     assert!(error.to_string().contains("hour=00/x.parquet"), "{error}");
+}
+
+#[test]
+fn what_is_no_parquet_by_its_name_is_no_archive_object() {
+    let chaos = Chaos::calm();
+    let bucket = MemoryBucket::new(&chaos, Guard::Whole);
+    for name in ["", "dt=2026-11-22/", "dt=2026-11-22/hour=00/_SUCCESS"] {
+        bucket.insert(format!("events/transactions/{name}"), "");
+    }
+    assert_eq!(run(&bucket, &chaos), Rebuilt::default());
+}
+
+#[test]
+fn without_the_table_of_hours_what_is_compacted_is_missed_before_anything_is_saved() {
+    let chaos = Chaos::calm();
+    let bucket = MemoryBucket::new(&chaos, Guard::Whole);
+    for number in 0..2 {
+        let (key, bytes) = object(number, &[testkit::example(1, MS_PER_DAY)]);
+        bucket.insert(key, bytes);
+    }
+    run(&bucket, &chaos);
+    let settings = Settings {
+        closed_after_ms: 0,
+        step_ms: MS_PER_HOUR,
+    };
+    let compact = |run: i64| {
+        let now = Timestamp::from_ms((i64::from(FIRST_DAY) + DAYS + run) * MS_PER_DAY).unwrap();
+        let ended = chaos.invoke(Compaction::new(&bucket, settings).run(now, || false));
+        assert!(matches!(ended, Some(Ok(compaction::Ended::Done(_)))), "{ended:?}");
+    };
+    compact(1);
+    // Parts are there, and there is no table yet.
+    assert!(!bucket.objects().contains_key(&compacted_hours_key()));
+    assert_eq!(run(&bucket, &chaos), Rebuilt::default());
+    compact(2);
+    compact(3);
+    run(&bucket, &chaos);
+    let lost = chaos.invoke(bucket.delete(&compacted_hours_key()));
+    lost.unwrap().unwrap();
+    let (key, bytes) = object(90_000, &[testkit::example(2, MS_PER_DAY)]);
+    bucket.insert(key, bytes);
+    let before = bucket.objects();
+    let ended = chaos.invoke(Etl::new(&bucket, FIRST_DAY).run(None, || false));
+    let Some(Err(EtlError::Object { object, problem })) = ended else {
+        panic!("{ended:?}")
+    };
+    assert_eq!(object, compacted_hours_key());
+    assert!(problem.to_string().contains("g0001-0000.parquet"), "{problem}");
+    assert_eq!(bucket.objects(), before);
 }

@@ -206,11 +206,7 @@ fn what_runs_out_first_is_ordered_first() {
     assert_eq!(order(10), [5, 4, 2, 1, 3, 10, 9]);
     assert_eq!(order(2), [5, 4]);
     assert_eq!(order(0), [0; 0]);
-    let listed: Vec<u64> = shop
-        .stock
-        .products()
-        .map(|product| product.product_id)
-        .collect();
+    let listed: Vec<u64> = shop.stock.products().map(|product| product.product_id).collect();
     assert_eq!(listed, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     assert_eq!(shop.stock.get(11), None);
 }

@@ -1,6 +1,7 @@
 //! How far each hour has come: what a run leaves to the next one.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use events::{Stream, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -34,8 +35,30 @@ pub(super) enum Step {
     Idle,
     /// Its parts are there; it does not count yet.
     Written(Taken),
-    /// It counts; what it was made of may still be there.
+    /// It counts, or it is given up and the one before goes on to. What the one that counts was made of may still be there,
+    /// and parts of others, which may be read.
     Switched(Taken),
+}
+
+impl HourProgress {
+    /// The generation that is written counts.
+    pub(super) fn switch(&mut self, at: Timestamp) {
+        self.counted = self.begun;
+        if let Step::Written(Taken { sources, .. }) = mem::take(&mut self.step) {
+            self.step = Step::Switched(Taken { sources, at });
+        }
+    }
+
+    /// Whatever is written is given up, by another number, as no state may come again. The generation that counts goes on to.
+    pub(super) fn give_up(&mut self, at: Timestamp) {
+        self.begun += 1;
+        let sources = match mem::take(&mut self.step) {
+            Step::Switched(taken) => taken.sources,
+            // They are in no part that counts.
+            Step::Idle | Step::Written(_) => Vec::new(),
+        };
+        self.step = Step::Switched(Taken { sources, at });
+    }
 }
 
 /// What a step leaves to do.

@@ -17,6 +17,7 @@ use warehouse::{
 use super::hour::HourWriter;
 use super::progress::{Hour, HourProgress, Progress, Source, Step, Taken};
 use super::{Compacted, CompactionError, Settings};
+use crate::etl::archive_objects;
 use crate::state;
 
 /// Calls for small things that are under way at a time.
@@ -90,11 +91,38 @@ impl<'a, B: Objects> Run<'a, B> {
             pending: Vec::new(),
             compacted: Compacted::default(),
         };
+        run.reconcile().await?;
         // The listings after the progress: of an hour that it has as idle, all that was copied is removed by then.
         for &stream in Stream::ALL {
             run.list(stream).await?;
         }
         Ok(run)
+    }
+
+    /// Where the table names another generation than the progress has as counted: one that is written has been switched by
+    /// a run that died then. Any other was given up before the put landed, or the table is lost; what counts is named again.
+    async fn reconcile(&mut self) -> Result<(), Stop> {
+        let (mut counted, mut is_changed) = (self.counted.clone(), false);
+        for (&(stream, start), known) in &mut self.progress.hours {
+            let named = counted.generation(stream, start);
+            if named == known.counted {
+                continue;
+            }
+            if named == known.begun && known.step.written().is_some() {
+                // Whatever its archive objects are by now.
+                known.switch(self.now);
+                self.compacted.hours_switched += 1;
+            } else {
+                known.give_up(self.now);
+                counted.count(stream, start, known.counted);
+            }
+            is_changed = true;
+        }
+        if is_changed {
+            // Before the put: from it on, the generation that was named is kept for those who read it.
+            self.save().await?;
+        }
+        self.put_counted(counted).await
     }
 
     async fn list(&mut self, stream: Stream) -> Result<(), StoreError> {
@@ -106,7 +134,8 @@ impl<'a, B: Objects> Run<'a, B> {
         }
         let mut archived: BTreeMap<Hour, Vec<String>> = BTreeMap::new();
         let closed_until_ms = self.now.as_ms() - self.settings.closed_after_ms - MS_PER_HOUR;
-        for key in self.bucket.list(&archive_prefix(stream)).await?.into_keys() {
+        let listed = archive_objects(self.bucket, &archive_prefix(stream)).await?;
+        for key in listed.into_keys() {
             let start = archived_hour(stream, &key);
             let Some(start) = start.filter(|start| start.as_ms() <= closed_until_ms) else {
                 continue;
@@ -142,17 +171,12 @@ impl<'a, B: Objects> Run<'a, B> {
         }
     }
 
-    /// Removes parts of generations that count no more or never will, as runs leave them that died or could not copy all.
+    /// Removes parts of generations that never counted nor will, as runs leave them that died or could not copy all.
     async fn sweep(&self) -> Result<(), StoreError> {
         let hours = self.progress.hours.iter();
         // What a switched hour still has, readers may read.
         let hours = hours.filter(|(_, known)| known.step.switched().is_none());
-        let keys = hours.flat_map(|(hour, known)| {
-            let parts = self.parts_before(*hour, known.begun);
-            parts
-                .filter(|(generation, _)| *generation != known.counted)
-                .map(|(_, key)| key)
-        });
+        let keys = hours.flat_map(|(hour, known)| self.uncounted_parts(*hour, known));
         self.remove(keys.collect()).await
     }
 
@@ -229,31 +253,43 @@ impl<'a, B: Objects> Run<'a, B> {
         for hour in due {
             let known = self.known(hour);
             if outgrown.contains(&hour) {
-                // The generation is given up, by another number, as no state may come again.
-                known.begun += 1;
-                known.step = Step::Idle;
+                known.give_up(now);
                 continue;
             }
-            if let Step::Written(Taken { sources, .. }) = mem::take(&mut known.step) {
-                known.step = Step::Switched(Taken { sources, at: now });
-            }
-            known.counted = known.begun;
-            counted.count(hour.0, hour.1, known.begun);
+            known.switch(now);
+            counted.count(hour.0, hour.1, known.counted);
             self.compacted.hours_switched += 1;
         }
-        // Nothing to put if a run died after its put.
-        if counted != self.counted {
-            let key = compacted_hours_key();
-            let bytes = counted.encode();
-            let bytes = bytes.map_err(|error| CompactionError::object(&*key, error))?;
-            let put = self
-                .bucket
-                .put(&key, bytes.into(), self.counted_version.as_deref());
-            self.counted_version = Some(put.await?.ok_or(Stop::Forestalled)?);
-            self.counted = counted;
-        }
+        self.put_counted(counted).await?;
         // After the put: from here on, sources may be removed.
         self.save().await
+    }
+
+    /// Replaces the table, if it changes and no other run has replaced it since this one read it.
+    async fn put_counted(&mut self, counted: CompactedHours) -> Result<(), Stop> {
+        if counted == self.counted {
+            return Ok(());
+        }
+        let key = compacted_hours_key();
+        let bytes = counted.encode();
+        let bytes = bytes.map_err(|error| CompactionError::object(&*key, error))?;
+        let put = self
+            .bucket
+            .put(&key, bytes.into(), self.counted_version.as_deref());
+        self.counted_version = Some(put.await?.ok_or(Stop::Forestalled)?);
+        self.counted = counted;
+        Ok(())
+    }
+
+    /// Puts the table with one more row, of an hour from `start` on that has none, for what counts of it anyway. No table
+    /// before had that row, so a put that names what was given up since fails, however late it lands.
+    async fn fence(&mut self, (stream, start): Hour) -> Result<(), Stop> {
+        let (mut counted, mut hour) = (self.counted.clone(), start);
+        while counted == self.counted {
+            counted.count(stream, hour, counted.generation(stream, hour));
+            hour = hour.plus_ms(MS_PER_HOUR);
+        }
+        self.put_counted(counted).await
     }
 
     /// Those of hours whose archive objects are not those that were copied any more: what was replaced or removed since would
@@ -277,7 +313,7 @@ impl<'a, B: Objects> Run<'a, B> {
     /// An hour's archive objects as they are.
     async fn archived(&self, (stream, start): Hour) -> Result<BTreeSet<Source>, StoreError> {
         let prefix = archived_hour_prefix(stream, start);
-        let listed = self.bucket.list(&prefix).await?.into_iter();
+        let listed = archive_objects(self.bucket, &prefix).await?.into_iter();
         let source = |(key, version): (String, String)| Source {
             name: key[prefix.len()..].to_owned(),
             version,
@@ -285,23 +321,29 @@ impl<'a, B: Objects> Run<'a, B> {
         Ok(listed.map(source).collect())
     }
 
-    /// Step 3: removes what generations that count were made of.
+    /// Step 3: removes what generations that count were made of, and those that were given up.
     async fn clean(&mut self, is_time_up: &impl Fn() -> bool) -> Result<(), Stop> {
+        let due = self.due(Step::switched);
+        let is_given_up = |hour: &&Hour| {
+            let known = self.progress.hours.get(hour);
+            known.is_some_and(|known| known.begun != known.counted)
+        };
+        if let Some(hour) = due.iter().find(is_given_up) {
+            self.fence(*hour).await?;
+        }
         let mut unsaved = 0;
-        for hour in self.due(Step::switched) {
+        for hour in due {
             if is_time_up() {
                 break;
             }
-            let HourProgress { counted, step, .. } = self.known(hour);
-            let (counted, step) = (*counted, mem::take(step));
+            let mut keys: Vec<String> = self.uncounted_parts(hour, &self.progress.hours[&hour]).collect();
+            let step = mem::take(&mut self.known(hour).step);
             let prefix = archived_hour_prefix(hour.0, hour.1);
             let listed = self.archived(hour).await?;
             let sources = step.switched().into_iter().flat_map(|taken| &taken.sources);
             // What has been replaced since was not copied.
             let sources = sources.filter(|source| listed.contains(source));
-            let sources = sources.map(|source| format!("{prefix}{}", source.name));
-            let parts = self.parts_before(hour, counted).map(|(_, key)| key);
-            let keys = parts.chain(sources).collect();
+            keys.extend(sources.map(|source| format!("{prefix}{}", source.name)));
             self.remove(keys).await?;
             self.compacted.hours_cleaned += 1;
             unsaved += 1;
@@ -325,11 +367,12 @@ impl<'a, B: Objects> Run<'a, B> {
         due.map(|(hour, _)| *hour).collect()
     }
 
-    /// The parts of an hour's generations before one.
-    fn parts_before(&self, hour: Hour, generation: i32) -> impl Iterator<Item = (i32, String)> {
+    /// The parts of an hour's generations that don't count and were begun before the latest.
+    fn uncounted_parts(&self, hour: Hour, known: &HourProgress) -> impl Iterator<Item = String> {
+        let HourProgress { begun, counted, .. } = *known;
         let parts = self.parts.get(&hour).into_iter().flatten();
-        let before = parts.filter(move |(of, _)| *of < generation);
-        before.cloned()
+        let uncounted = parts.filter(move |(of, _)| *of < begun && *of != counted);
+        uncounted.map(|(_, key)| key.clone())
     }
 
     async fn remove(&self, keys: Vec<String>) -> Result<(), StoreError> {
