@@ -79,7 +79,11 @@ async fn every_job_says_what_was_sent_and_every_alert_is_told_once() {
     // Every cart has met its end by now, and more than twenty were left behind.
     let top = &watched.json()["carts"]["top"];
     let carts = |fate: &str| top[fate].as_array().map(Vec::len);
-    assert_eq!((carts("active"), carts("abandoned")), (Some(0), Some(20)), "{top}");
+    assert_eq!(
+        (carts("active"), carts("abandoned")),
+        (Some(0), Some(20)),
+        "{top}"
+    );
 
     let (due, _) = eventually("a message for each alert", async || {
         let (due, told) = told(&stack);

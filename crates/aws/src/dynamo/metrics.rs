@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use analytics::Partial;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use events::{MS_PER_DAY, Minute, Timestamp};
@@ -139,6 +140,18 @@ impl MetricsTable {
         Ok(pages)
     }
 
+    /// Begins to put an item; `subject` is what errors name.
+    pub(super) fn put(
+        &self,
+        item: impl Serialize,
+        subject: &str,
+    ) -> Result<PutItemFluentBuilder, StoreError> {
+        let item =
+            serde_dynamo::to_item(item).map_err(|error| StoreError::new("encoding", subject, error))?;
+        let put = self.client.put_item().table_name(&self.table);
+        Ok(put.set_item(Some(item)))
+    }
+
     pub(super) fn query_failed(&self, window: &str, source: BoxError) -> StoreError {
         StoreError::new("Query", format!("{window} in {}", self.table), source)
     }
@@ -177,13 +190,7 @@ impl<P: Partial> PartialStore<P> for MetricsTable {
             expires_at: page.arrived_at.plus_ms(kept_ms).as_ms().div_euclid(1_000),
             partial: encode(&page.partial).map_err(|error| StoreError::new("encoding", subject(), error))?,
         };
-        let item =
-            serde_dynamo::to_item(item).map_err(|error| StoreError::new("encoding", subject(), error))?;
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item));
+        let put = self.put(item, &subject())?;
         put_if_mark(put, write.replaces.as_ref(), subject()).await
     }
 }
@@ -198,13 +205,7 @@ impl Journal for MetricsTable {
             noted_at: note.noted_at,
             expires_at: self.expires_at(),
         };
-        let item = serde_dynamo::to_item(item)
-            .map_err(|error| StoreError::new("encoding", window.as_str(), error))?;
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item));
+        let put = self.put(item, &window)?;
         let put = put.condition_expression("attribute_not_exists(writer)");
         match put_on_condition(put, window).await? {
             Saved::Written | Saved::Conflict => Ok(()),

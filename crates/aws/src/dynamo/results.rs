@@ -111,13 +111,8 @@ impl MetricsTable {
         item: FiguresItem<impl Serialize, impl Serialize>,
     ) -> Result<(), StoreError> {
         let (window, generation) = (item.window.clone(), item.generation);
-        let item = serde_dynamo::to_item(item)
-            .map_err(|error| StoreError::new("encoding", window.as_str(), error))?;
         let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
+            .put(item, &window)?
             .condition_expression("attribute_not_exists(generation) OR generation < :generation")
             .expression_attribute_values(":generation", AttributeValue::N(generation.to_string()));
         match put_on_condition(put, window).await? {
@@ -184,13 +179,8 @@ impl FindingsStore for MetricsTable {
             as_of,
             expires_at: self.expires_at(),
         };
-        let item = serde_dynamo::to_item(item)
-            .map_err(|error| StoreError::new("encoding", window.as_str(), error))?;
         let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
+            .put(item, &window)?
             .condition_expression("attribute_not_exists(as_of) OR as_of <= :as_of")
             .expression_attribute_values(":as_of", AttributeValue::S(as_of.to_string()));
         match put_on_condition(put, window).await? {
