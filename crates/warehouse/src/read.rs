@@ -40,28 +40,7 @@ pub fn rows<R: ChunkReader + 'static>(
     content: R,
     columns: &[&str],
 ) -> Result<impl Iterator<Item = Result<RecordBatch, ReadError>> + use<R>, ReadError> {
-    batches(ParquetRecordBatchReaderBuilder::try_new(content)?, columns)
-}
-
-/// A file's rows in two halves, of as many row groups each as can be.
-pub fn halves<R: ChunkReader + Clone + 'static>(
-    content: &R,
-    columns: &[&str],
-) -> Result<[impl Iterator<Item = Result<RecordBatch, ReadError>> + use<R>; 2], ReadError> {
-    let half = |first: bool| {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(content.clone())?;
-        let row_groups = reader.metadata().num_row_groups();
-        let middle = row_groups.div_ceil(2);
-        let wanted = if first { 0..middle } else { middle..row_groups };
-        batches(reader.with_row_groups(wanted.collect()), columns)
-    };
-    Ok([half(true)?, half(false)?])
-}
-
-fn batches<R: ChunkReader + 'static>(
-    reader: ParquetRecordBatchReaderBuilder<R>,
-    columns: &[&str],
-) -> Result<impl Iterator<Item = Result<RecordBatch, ReadError>> + use<R>, ReadError> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(content)?;
     let wanted = ProjectionMask::columns(reader.parquet_schema(), columns.iter().copied());
     let rows = reader
         .with_projection(wanted)
