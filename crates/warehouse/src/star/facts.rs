@@ -249,13 +249,8 @@ const ROW_GROUP_ROWS: usize = 262_144;
 /// A dictionary, the usual encoding, pays where values repeat within a row group. Ids hardly do, so they are stored as
 /// they are; other numbers of many values are quicker to write as deltas, in about as many bytes.
 fn properties(usual: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
-    let plain = [
-        "transaction_id",
-        "event_id",
-        "refunded_transaction_id",
-        "user_id",
-        "user_key",
-    ];
+    let ids = ["transaction_id", "event_id", "refunded_transaction_id"];
+    let plain = ["user_id", "user_key"];
     let deltas = [
         "product_id",
         "occurred_at",
@@ -268,7 +263,12 @@ fn properties(usual: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
     let mut properties = usual
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Chunk);
-    for column in plain.into_iter().chain(deltas) {
+    for column in ids {
+        // Random, so the least and the greatest of a row group tell nothing.
+        properties =
+            properties.set_column_statistics_enabled(ColumnPath::from(column), EnabledStatistics::None);
+    }
+    for column in ids.into_iter().chain(plain).chain(deltas) {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(column), false);
     }
     for column in deltas {

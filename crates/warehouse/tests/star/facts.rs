@@ -187,7 +187,14 @@ fn many_rows_are_several_row_groups_in_the_order_of_the_archive() {
     let rows: Vec<i64> = row_groups.iter().map(RowGroupMetaData::num_rows).collect();
     assert_eq!(rows, [262_144, 7_856]);
     for column in row_groups.iter().flat_map(RowGroupMetaData::columns) {
-        assert!(column.statistics().is_some(), "{}", column.column_path());
+        let path = column.column_path().string();
+        // Of random ids they would tell nothing.
+        let ids = ["transaction_id", "event_id", "refunded_transaction_id"];
+        assert_eq!(
+            column.statistics().is_none(),
+            ids.contains(&path.as_str()),
+            "{path}"
+        );
     }
     let facts = facts_of(&read(StarTable::FactSales, bytes));
     let in_order =
