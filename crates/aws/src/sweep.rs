@@ -24,8 +24,8 @@ use crate::{Saved, Sequence, StoreError};
 
 /// Notes of a writer that one sweep looks at.
 const NOTES_AT_ONCE: usize = 600;
-/// Facts after which a sweep takes no further note, some 300 MB of them: ten minutes of 1,000 a second. One that lags catches up
-/// sweep by sweep, within its memory and time.
+/// Facts after which a sweep takes no further note: ten minutes of 1,000 a second. One that lags catches up sweep by sweep, within
+/// its memory and time.
 const FACTS_AT_ONCE: usize = 600_000;
 /// Windows after which it takes none.
 const WINDOWS_AT_ONCE: usize = 4_000;

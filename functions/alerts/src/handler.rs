@@ -17,7 +17,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::topic::Topic;
 
-/// Alerts that are resolved in one sweep at most, in some ten seconds; the next one goes on.
+/// Alerts that are resolved in one sweep at most; the next one goes on.
 const MAX_EXPIRED: usize = 10_000;
 /// Alerts that are resolved at the same time.
 const CONCURRENT_ALERTS: usize = 8;

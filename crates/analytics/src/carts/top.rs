@@ -22,7 +22,7 @@ pub struct TopCarts {
 }
 
 impl TopCarts {
-    /// So many carts of each fate: some 20 KB as an item.
+    /// So many carts of each fate, so that all of them fit into one small item.
     pub const EACH: usize = 20;
 
     pub(super) fn of(as_of: Timestamp, carts: impl Iterator<Item = CartSession>) -> Self {
