@@ -33,7 +33,7 @@ use crate::schema::schema;
 use crate::sink::preflight::Aws;
 use crate::source::Source;
 use crate::store::Store;
-use crate::verify::verify;
+use crate::verify::{refuse_nothing, verify};
 use crate::watch::{self, watch};
 
 /// Two days of minutes, one read each.
@@ -233,6 +233,7 @@ async fn check(args: &VerifyArgs) -> Result<(), Failure> {
         .as_ref()
         .or(ledgers.first().map(|ledger| &ledger.run.stage));
     let stage = stage.ok_or_else(|| Failure::usage("verify needs a --ledger"))?;
+    refuse_nothing(args)?;
     let deployment = Deployment::open(&aws().await?, stage).await?;
     let verdict = verify(&deployment, &ledgers, args, now).await?;
     print(&mut io::stdout(), &verdict.render(args.output))?;

@@ -23,6 +23,13 @@ pub fn archive_key(stream: Stream, first_arrived_at: Timestamp, shard_id: &str, 
     )
 }
 
+/// Whether a key of the archive is an object's: what others leave there, as a console does for a folder and Spark as `_SUCCESS`, is
+/// none.
+#[must_use]
+pub fn is_archive_object(key: &str) -> bool {
+    key.ends_with(".parquet")
+}
+
 /// The hour whose partition an archive object is in; `None` if its key names none.
 #[must_use]
 pub fn archived_hour(stream: Stream, key: &str) -> Option<Timestamp> {

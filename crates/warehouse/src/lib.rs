@@ -20,8 +20,8 @@ pub use catalog::{CatalogProduct, CatalogTable, CatalogUser, encode_products, en
 pub use catalog_reader::read_initial_stock;
 pub use layout::{
     analytics_key, archive_key, archive_prefix, archived_hour, archived_hour_prefix, catalog_key,
-    catalog_prefix, compacted_hour, compacted_hours_key, compacted_key, compacted_prefix, quarantine_key,
-    quarantine_prefix, star_key, table_name,
+    catalog_prefix, compacted_hour, compacted_hours_key, compacted_key, compacted_prefix, is_archive_object,
+    quarantine_key, quarantine_prefix, star_key, table_name,
 };
 pub use parquet_file::{EncodeError, EventFile, encode};
 pub use schema::{glue_columns, schema_of};

@@ -317,7 +317,12 @@ fn the_table_of_hours_has_the_partitions_of_the_archive() {
 fn what_has_no_hour_counts_in_the_archive_and_not_among_parts() {
     let archived = ["events/transactions/odd.parquet"];
     let parts = ["compacted/transactions/dt=2026-11-22/hour=07/odd.parquet"];
-    let found = readable(Stream::Transactions, archived, parts, &CompactedHours::default());
+    let others = [
+        "events/transactions/",
+        "events/transactions/dt=2026-11-22/hour=07/_SUCCESS",
+    ];
+    let listed = archived.into_iter().chain(others);
+    let found = readable(Stream::Transactions, listed, parts, &CompactedHours::default());
     assert_eq!(found, archived);
 }
 

@@ -27,7 +27,7 @@ use warehouse::compacted::{CompactedHours, readable};
 use warehouse::star::{Dimensions, StarError, StarTable, catalog_reader};
 use warehouse::{
     CatalogTable, archive_prefix, archived_hour, catalog_prefix, compacted_hour, compacted_hours_key,
-    compacted_prefix, star_key,
+    compacted_prefix, is_archive_object, star_key,
 };
 
 use self::day::Facts;
@@ -405,10 +405,10 @@ fn days_of_facts(progress: &Progress) -> Option<(i32, i32)> {
     days().min().zip(days().max())
 }
 
-/// The archive objects under a prefix. What others leave there, as a console does for a folder and Spark as `_SUCCESS`, is none.
+/// The archive objects under a prefix.
 pub(crate) async fn archive_objects(bucket: &impl Objects, prefix: &str) -> Result<Versions, StoreError> {
     let mut listed = bucket.list(prefix).await?;
-    listed.retain(|key, _| key.ends_with(".parquet"));
+    listed.retain(|key, _| is_archive_object(key));
     Ok(listed)
 }
 

@@ -9,7 +9,7 @@ use events::{Stream, Timestamp};
 
 use crate::read::{ReadError, required, rows};
 use crate::table_file::{column, encode};
-use crate::{EncodeError, archived_hour, compacted_hour, schema, table_name};
+use crate::{EncodeError, archived_hour, compacted_hour, is_archive_object, schema, table_name};
 
 const COLUMNS: &[&str] = &["table_name", "dt", "hour", "generation"];
 
@@ -81,7 +81,7 @@ impl CompactedHours {
 }
 
 /// Which of a table's objects hold the rows that count: the keys of archive objects, then those of parts, each in the order
-/// given. An archive object in no hour's partition counts; a part whose generation isn't known doesn't.
+/// given. An archive object in no hour's partition counts, what is none by its name doesn't; a part whose generation isn't known doesn't.
 pub fn readable<'a>(
     stream: Stream,
     archived: impl IntoIterator<Item = &'a str>,
@@ -90,6 +90,7 @@ pub fn readable<'a>(
 ) -> Vec<&'a str> {
     let archived = archived
         .into_iter()
+        .filter(|key| is_archive_object(key))
         .filter(|key| archived_hour(stream, key).is_none_or(|hour| hours.generation(stream, hour) == 0));
     let compacted = compacted.into_iter().filter(|key| {
         compacted_hour(stream, key)
